@@ -1,0 +1,1 @@
+"""The manager: one Docker endpoint that stands for many engines."""

@@ -1,0 +1,52 @@
+"""What the manager refuses, by kind. `master.api.errors` alone turns a kind into a status.
+
+ManagerError
+├─ BadRequestError      400  the request makes no sense
+├─ NotFoundError        404  no such thing in the cluster
+├─ ConflictError        409  it exists already, or more than one fits
+├─ UnavailableError     503  nothing can serve it now
+├─ NotInClusterError    501  one engine can, a cluster can't
+└─ PlacementError       500  no engine fits, or the fitting one doesn't answer
+"""
+
+from __future__ import annotations
+
+
+class ManagerError(Exception):
+    """Something the client is told, in Docker's form: ``{"message": str(self)}``."""
+
+    status = 500
+
+
+class BadRequestError(ManagerError):
+    """The request makes no sense."""
+
+    status = 400
+
+
+class NotFoundError(ManagerError):
+    """No such thing in the cluster."""
+
+    status = 404
+
+
+class ConflictError(ManagerError):
+    """It exists already, or it is in use."""
+
+    status = 409
+
+
+class UnavailableError(ManagerError):
+    """Nothing can serve it now."""
+
+    status = 503
+
+
+class NotInClusterError(ManagerError):
+    """One engine can do it, a cluster can't (yet)."""
+
+    status = 501
+
+
+class PlacementError(ManagerError):
+    """No engine fits, or the fitting one doesn't answer."""

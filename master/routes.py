@@ -1,0 +1,333 @@
+"""THE TABLE: every route of the Docker Engine API, and how the cluster answers it.
+
+The front looks each request up here. *Thought* (local, placed, fan-out) goes through FastAPI, whose
+handlers are named by the same method and path; *bytes* (forward, hijack) are relayed below it;
+refused ones are answered from the table. Source: the Engine API's own specification, 1.24 to 1.5x.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+
+class How(enum.Enum):
+    """How the cluster answers a route."""
+
+    LOCAL = "local"
+    """From what the manager knows."""
+    PLACED = "placed"
+    """On an engine that the scheduler chooses."""
+    FAN_OUT = "fan-out"
+    """On several engines, their answers merged."""
+    FORWARD = "forward"
+    """By the one engine that has the thing: bytes passed on."""
+    HIJACK = "hijack"
+    """By that engine, over the client's own connection, both ways."""
+    REFUSED = "refused"
+    """Not at all: `Route.status` and `Route.refusal` say why."""
+
+
+class Subject(enum.Enum):
+    """What a forwarded route's ``{id}`` names, and so which engine it goes to."""
+
+    NONE = ""
+    CONTAINER = "container"
+    EXEC = "exec"
+    IMAGE = "image"
+
+
+class Edit(enum.Enum):
+    """What is done to a forwarded answer before the client gets it."""
+
+    NONE = ""
+    NODE = "node"
+    """A container's inspect gains ``Node``, and ports the engine's address."""
+    EXEC = "exec"
+    """The new exec's ID is remembered."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One row."""
+
+    method: str
+    path: str
+    """without version. References of containers (``node/name``) and images may hold slashes."""
+    how: How
+    summary: str
+    query: str = ""
+    """The query parameters that Docker documents, by name, for readers of /docs."""
+    subject: Subject = Subject.NONE
+    edit: Edit = Edit.NONE
+    streams: bool = False
+    """The answer may be long or endless: relayed until the engine closes, never scanned."""
+    changes: bool = False
+    """It changes its subject: lists wait until the change is seen."""
+    status: int = 0
+    refusal: str = ""
+
+    @property
+    def tag(self) -> str:
+        """The resource, as the Engine API groups it."""
+        first = self.path.split("/")[1]
+        return "system" if first in _SYSTEM else first
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether it takes the fast lane."""
+        return self.how in (How.FORWARD, How.HIJACK)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches a percent-encoded path; named groups are the parameters."""
+        slashed = self.path.startswith(("/containers/", "/images/", "/distribution/", "/plugins/"))
+        kind = ".+" if slashed else "[^/]+"
+        return re.compile(re.sub(r"\{(\w+)\}", rf"(?P<\1>{kind})", self.path))
+
+
+_SYSTEM = {"_ping", "version", "info", "events", "auth", "system", "grpc", "session"}
+
+_NOT_A_MANAGER = (
+    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
+    "to connect this node to swarm and try again."
+)
+_NOT_CLUSTERED = "Not supported in clustering mode."
+_LATER = "Not supported in clustering mode by this version."
+
+_C = Subject.CONTAINER
+
+
+def _container(method: str, rest: str, summary: str, **fields: object) -> Route:
+    how = fields.pop("how", How.FORWARD)
+    return Route(method, "/containers/{id}" + rest, how, summary, subject=_C, **fields)  # type: ignore[arg-type]
+
+
+def _refused(routes: str, status: int, refusal: str) -> tuple[Route, ...]:
+    rows = [line.split(maxsplit=2) for line in routes.strip().splitlines()]
+    return tuple(
+        Route(method, path, How.REFUSED, summary, status=status, refusal=refusal)
+        for method, path, summary in rows
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    # The cluster as a whole
+    Route("HEAD", "/_ping", How.LOCAL, "Whether the manager is there"),
+    Route("GET", "/_ping", How.LOCAL, "Whether the manager is there"),
+    Route("GET", "/version", How.LOCAL, "Version of the manager and of its engines"),
+    Route("GET", "/info", How.LOCAL, "The cluster and its nodes"),
+    Route("GET", "/events", How.FAN_OUT, "What happens, on every engine", "since until filters"),
+    # Containers
+    Route(
+        "GET",
+        "/containers/json",
+        How.LOCAL,
+        "Containers of every engine",
+        "all limit size filters before since",
+    ),
+    Route("GET", "/containers/ps", How.LOCAL, "The same, by its first name", "all limit filters"),
+    Route(
+        "POST", "/containers/create", How.PLACED, "Create on the engine that fits", "name platform"
+    ),
+    _container("GET", "/json", "Inspect", query="size", edit=Edit.NODE),
+    _container("GET", "/top", "Processes", query="ps_args"),
+    _container(
+        "GET",
+        "/logs",
+        "Output so far, or as it comes",
+        query="follow stdout stderr since until timestamps tail details",
+        streams=True,
+    ),
+    _container("GET", "/changes", "Changed files"),
+    _container("GET", "/export", "The file system as a tar", streams=True),
+    _container("GET", "/stats", "Usage, as it changes", query="stream one-shot", streams=True),
+    _container("POST", "/resize", "Size of its terminal", query="h w"),
+    _container(
+        "POST", "/start", "Start", query="detachKeys checkpoint checkpoint-dir", changes=True
+    ),
+    _container("POST", "/stop", "Stop", query="signal t", changes=True),
+    _container("POST", "/restart", "Restart", query="signal t", changes=True),
+    _container("POST", "/kill", "Send a signal", query="signal", changes=True),
+    _container("POST", "/update", "Change limits", changes=True),
+    _container("POST", "/rename", "Rename", query="name", how=How.LOCAL),
+    _container("POST", "/pause", "Pause", changes=True),
+    _container("POST", "/unpause", "Go on after a pause", changes=True),
+    _container(
+        "POST",
+        "/attach",
+        "Take its streams",
+        query="detachKeys logs stream stdin stdout stderr",
+        how=How.HIJACK,
+    ),
+    _container(
+        "GET",
+        "/attach/ws",
+        "Take its streams, over a websocket",
+        query="detachKeys logs stream stdin stdout stderr",
+        how=How.HIJACK,
+    ),
+    _container("POST", "/wait", "Wait until it ends", query="condition"),
+    _container("DELETE", "", "Remove", query="v force link", changes=True),
+    _container("HEAD", "/archive", "What a path is", query="path"),
+    _container("GET", "/archive", "A path as a tar", query="path", streams=True),
+    _container(
+        "PUT", "/archive", "Unpack a tar at a path", query="path noOverwriteDirNonDir copyUIDGID"
+    ),
+    _container("POST", "/copy", "A path as a tar, as API 1.23 asked", streams=True),
+    _container("POST", "/exec", "Prepare a command", edit=Edit.EXEC),
+    Route("POST", "/exec/{id}/start", How.HIJACK, "Run a prepared command", subject=Subject.EXEC),
+    Route(
+        "POST",
+        "/exec/{id}/resize",
+        How.FORWARD,
+        "Size of its terminal",
+        "h w",
+        subject=Subject.EXEC,
+    ),
+    Route("GET", "/exec/{id}/json", How.FORWARD, "Inspect a command", subject=Subject.EXEC),
+    # Images
+    Route(
+        "GET",
+        "/images/json",
+        How.LOCAL,
+        "Images of every engine",
+        "all filters filter digests shared-size manifests",
+    ),
+    Route(
+        "POST",
+        "/images/create",
+        How.FAN_OUT,
+        "Pull where it is needed",
+        "fromImage fromSrc repo tag message changes platform",
+    ),
+    Route("GET", "/images/{name}/json", How.FORWARD, "Inspect", "platform", subject=Subject.IMAGE),
+    # Asked of one engine only: what a cluster can't mean
+    *_refused(
+        """
+        GET /images/viz Image layers as a drawing
+        POST /plugins/create Make a plugin
+        POST /plugins/{name}/push Push a plugin
+        """,
+        501,
+        _NOT_CLUSTERED,
+    ),
+    # Docker's own swarm mode
+    *_refused(
+        """
+        GET /swarm Inspect the swarm
+        POST /swarm/init Make a swarm
+        POST /swarm/join Join a swarm
+        POST /swarm/leave Leave the swarm
+        POST /swarm/update Change the swarm
+        GET /swarm/unlockkey The key of a locked manager
+        POST /swarm/unlock Unlock a manager
+        GET /nodes Nodes of the swarm
+        GET /nodes/{id} Inspect a node
+        DELETE /nodes/{id} Remove a node
+        POST /nodes/{id}/update Change a node
+        GET /services Services
+        POST /services/create Make a service
+        GET /services/{id} Inspect a service
+        DELETE /services/{id} Remove a service
+        POST /services/{id}/update Change a service
+        GET /services/{id}/logs Output of a service
+        GET /tasks Tasks
+        GET /tasks/{id} Inspect a task
+        GET /tasks/{id}/logs Output of a task
+        GET /secrets Secrets
+        POST /secrets/create Make a secret
+        GET /secrets/{id} Inspect a secret
+        DELETE /secrets/{id} Remove a secret
+        POST /secrets/{id}/update Change a secret
+        GET /configs Configs
+        POST /configs/create Make a config
+        GET /configs/{id} Inspect a config
+        DELETE /configs/{id} Remove a config
+        POST /configs/{id}/update Change a config
+        PUT /volumes/{name} Change a cluster volume
+        """,
+        503,
+        _NOT_A_MANAGER,
+    ),
+    # Not built yet: the next capability
+    *_refused(
+        """
+        POST /auth Check a registry's credentials
+        GET /system/df Disk usage
+        POST /session Session of a build
+        POST /grpc BuildKit's own protocol
+        POST /containers/prune Remove stopped containers
+        GET /containers/{id}/checkpoints Checkpoints
+        POST /containers/{id}/checkpoints Make a checkpoint
+        DELETE /containers/{id}/checkpoints/{checkpoint} Remove a checkpoint
+        POST /commit An image of a container
+        POST /build Build an image
+        POST /build/cancel Stop a build
+        POST /build/prune Empty the build cache
+        GET /images/search Search a registry
+        GET /images/get Several images as a tar
+        POST /images/load Images from a tar
+        POST /images/prune Remove unused images
+        GET /images/{name}/get An image as a tar
+        GET /images/{name}/history Its layers
+        GET /images/{name}/attestations Its attestations
+        POST /images/{name}/push Push
+        POST /images/{name}/tag Give it another name
+        DELETE /images/{name} Remove
+        GET /distribution/{name}/json What a registry says of an image
+        GET /networks Networks
+        POST /networks/create Make a network
+        POST /networks/prune Remove unused networks
+        GET /networks/{id} Inspect a network
+        DELETE /networks/{id} Remove a network
+        POST /networks/{id}/connect Connect a container
+        POST /networks/{id}/disconnect Disconnect a container
+        GET /volumes Volumes
+        POST /volumes/create Make a volume
+        POST /volumes/prune Remove unused volumes
+        GET /volumes/{name} Inspect a volume
+        DELETE /volumes/{name} Remove a volume
+        GET /plugins Plugins
+        GET /plugins/privileges What a plugin asks for
+        POST /plugins/pull Install a plugin
+        GET /plugins/{name}/json Inspect a plugin
+        DELETE /plugins/{name} Remove a plugin
+        POST /plugins/{name}/enable Enable a plugin
+        POST /plugins/{name}/disable Disable a plugin
+        POST /plugins/{name}/upgrade Upgrade a plugin
+        POST /plugins/{name}/set Configure a plugin
+        """,
+        501,
+        _LATER,
+    ),
+)
+
+
+class RouteTable:
+    """Finds a request's row: literal paths first, then patterns in the table's order."""
+
+    def __init__(self, routes: tuple[Route, ...] = ROUTES) -> None:
+        self._literal: dict[tuple[str, str], Route] = {}
+        self._patterns: dict[tuple[str, str], list[Route]] = {}
+        for route in routes:
+            if "{" in route.path:
+                first = route.path.split("/")[1]
+                self._patterns.setdefault((route.method, first), []).append(route)
+            else:
+                self._literal[route.method, route.path] = route
+
+    def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
+        """The row of a percent-encoded *path* without version, and its parameters, raw."""
+        if path.endswith("/") and len(path) > 1:
+            path = path.rstrip("/")
+        if (route := self._literal.get((method, path))) is not None:
+            return route, {}
+        first = path[1:].partition("/")[0]
+        for route in self._patterns.get((method, first), ()):
+            if (match := route.pattern.fullmatch(path)) is not None:
+                return route, match.groupdict()
+        return None
