@@ -1,0 +1,34 @@
+"""Spread: the emptiest node first.
+
+Source: docs.docker.com/swarm/scheduler/strategy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from scheduler.strategies.weigh import fullness, with_room
+from scheduler.types import Node, Ranking, Request, Strategy
+
+if TYPE_CHECKING:
+    from random import Random
+
+_HEALTH_WEIGHT = 10
+"""Outweighs fullness (0 to 200): one failed contact in three costs 330 points."""
+
+
+def rank(request: Request, nodes: Sequence[Node], _rng: Random) -> Ranking:
+    """Sort by health and fullness; ties go to fewer active containers, then to the name."""
+    ranking = with_room(request, nodes)
+    ranking.nodes.sort(
+        key=lambda node: (
+            fullness(request, node) - _HEALTH_WEIGHT * node.health,
+            node.active_count,
+            node.sort_key,
+        )
+    )
+    return ranking
+
+
+SPREAD = Strategy("spread", rank)
