@@ -1,0 +1,1 @@
+"""One Docker daemon over its wire; no idea that a cluster exists."""

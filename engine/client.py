@@ -1,0 +1,222 @@
+"""One Docker daemon's API, as calls that need thought: JSON in and out, events, pulls.
+
+What is only passed on goes through `engine.connection` directly; both use the same pool.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import orjson
+
+from engine.errors import EngineStatusError, EngineTimeoutError, EngineUnreachableError
+from engine.pool import DIAL_TIMEOUT_S, EnginePool
+from engine.transport import EngineTransport
+
+Version = tuple[int, int]
+
+CALL_TIMEOUT_S = 30.0
+"""Seconds that an ordinary call may take; a daemon under heavy load still answers in ten."""
+
+Json = Any
+"""A parsed JSON body: the engine's shape is documented by the Engine API, not by us."""
+
+
+class EngineClient:
+    """Calls to one engine.
+
+    Every call raises `EngineUnreachableError` if the engine does not answer in time, and
+    `EngineStatusError` with the engine's own words if it refuses.
+    """
+
+    def __init__(self, address: str, tls: ssl.SSLContext | None = None) -> None:
+        """*address* is ``host:port`` or ``unix:///path``."""
+        self.address = address
+        self.pool = EnginePool(address, tls)
+        self.api_version: Version | None = None
+        """Sent in each path once it is known; before that the daemon's own default answers."""
+        self._http = httpx.AsyncClient(
+            transport=EngineTransport(self.pool),
+            base_url="http://engine",
+            trust_env=False,
+            timeout=httpx.Timeout(DIAL_TIMEOUT_S, read=CALL_TIMEOUT_S),
+        )
+
+    async def aclose(self) -> None:
+        """Drop every connection."""
+        self.pool.close()
+        await self._http.aclose()
+
+    async def ping(self, timeout_s: float) -> None:
+        """``GET /_ping``."""
+        await self.request("GET", "/_ping", timeout_s=timeout_s)
+
+    async def info(self, timeout_s: float = CALL_TIMEOUT_S) -> Json:
+        """``GET /info``."""
+        return await self._json("GET", "/info", timeout_s=timeout_s)
+
+    async def version(self, timeout_s: float = CALL_TIMEOUT_S) -> Json:
+        """``GET /version``."""
+        return await self._json("GET", "/version", timeout_s=timeout_s)
+
+    async def list_containers(
+        self, ids: list[str] | None = None, *, size: bool = False
+    ) -> list[dict[str, Any]]:
+        """``GET /containers/json``: the rows of all containers, or of *ids* only."""
+        query: dict[str, str] = {"all": "1"}
+        if ids is not None:
+            query["filters"] = orjson.dumps({"id": ids}).decode()
+        if size:
+            query["size"] = "1"
+        rows: list[dict[str, Any]] = await self._json("GET", "/containers/json", query)
+        return rows
+
+    async def inspect_container(self, container_id: str) -> dict[str, Any]:
+        """``GET /containers/(id)/json``."""
+        body: dict[str, Any] = await self._json("GET", f"/containers/{container_id}/json")
+        return body
+
+    async def list_images(self) -> list[dict[str, Any]]:
+        """``GET /images/json``, intermediate layers left out."""
+        rows: list[dict[str, Any]] = await self._json("GET", "/images/json")
+        return rows
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        version: Version | None = None,
+        timeout_s: float | None = CALL_TIMEOUT_S,
+    ) -> httpx.Response:
+        """Any call, its answer read whole.
+
+        Args:
+            method: of HTTP.
+            path: without version.
+            query: not yet encoded.
+            content: the body.
+            headers: more than the necessary ones.
+            version: to ask in another version than the engine's newest: bodies mean what they
+                meant in their client's version.
+            timeout_s: None waits as long as the engine takes.
+        """
+        request = self._request(
+            method,
+            path,
+            query,
+            headers=headers,
+            content=content,
+            version=version,
+            timeout_s=timeout_s,
+        )
+        response = await self._send(request, stream=False)
+        if response.status_code >= 400:  # noqa: PLR2004
+            raise self._refusal(response)
+        return response
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        version: Version | None = None,
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """A call whose answer is read as it comes.
+
+        Without deadline: a pull's head waits for the registry, an event for something to happen.
+        """
+        request = self._request(method, path, query, headers=headers, version=version)
+        response = await self._send(request, stream=True)
+        try:
+            if response.status_code >= 400:  # noqa: PLR2004
+                await response.aread()
+                raise self._refusal(response)
+            yield self._pieces(response)
+        finally:
+            await response.aclose()
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        try:
+            async for piece in response.aiter_raw():
+                yield piece
+        except httpx.TransportError as exc:
+            raise EngineUnreachableError(self.address, str(exc)) from exc
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        timeout_s: float | None = CALL_TIMEOUT_S,
+    ) -> Json:
+        response = await self.request(method, path, query, timeout_s=timeout_s)
+        try:
+            return orjson.loads(response.content)
+        except orjson.JSONDecodeError as exc:
+            raise EngineUnreachableError(
+                self.address, f"{path}: the answer is not JSON: is this a Docker Engine?"
+            ) from exc
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        *,
+        headers: Mapping[str, str] | None,
+        content: bytes | None = None,
+        version: Version | None = None,
+        timeout_s: float | None = None,
+    ) -> httpx.Request:
+        version = version or self.api_version
+        prefix = "" if version is None else "/v{}.{}".format(*version)
+        target = prefix + path + ("?" + urlencode(query) if query else "")
+        # Built directly: the client's own headers would ask the engine to compress.
+        return httpx.Request(
+            method,
+            "http://engine" + prefix,
+            headers={"Host": "engine", **(headers or {})},
+            content=content,
+            extensions={
+                "target": target.encode("ascii"),
+                "timeout": {"read": timeout_s},
+            },
+        )
+
+    async def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
+        try:
+            return await self._http.send(request, stream=stream)
+        except httpx.TimeoutException as exc:
+            raise EngineTimeoutError(self.address, str(exc)) from exc
+        except httpx.TransportError as exc:
+            raise EngineUnreachableError(self.address, str(exc)) from exc
+
+    def _refusal(self, response: httpx.Response) -> EngineStatusError:
+        return EngineStatusError(
+            self.address, response.status_code, error_message(response.content)
+        )
+
+
+def error_message(body: bytes) -> str:
+    """The words of an engine's error answer: JSON ``message``, else the text itself."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "replace").strip()
+    if isinstance(parsed, dict) and isinstance(parsed.get("message"), str):
+        message: str = parsed["message"]
+        return message
+    return body.decode("utf-8", "replace").strip()
