@@ -1,0 +1,234 @@
+"""What ``docker ps --filter`` means: each key a test of one container.
+
+Values of one key are alternatives, except for labels, which all have to be there; different keys
+all have to fit. Source: docs.docker.com/reference/cli/docker/container/ls, and moby's list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from master.cluster.filters import Filters, bad_value, check_keys, label_test, matcher, whole_number
+from master.cluster.image_index import ImageIndex
+from master.cluster.image_reference import reference_key
+from master.cluster.model import Container, Engine
+from master.cluster.resolve import find_prefix, resolve
+from master.cluster.state import ClusterState
+from master.cluster.status_text import exit_code, health
+from master.errors import BadRequestError, NotFoundError
+
+Predicate = Callable[[Container, Engine], bool]
+Values = tuple[str, ...]
+
+STATES = frozenset({"created", "dead", "exited", "paused", "removing", "restarting", "running"})
+HEALTHS = frozenset({"none", "starting", "healthy", "unhealthy"})
+
+_TASK_LABEL = "com.docker.swarm.task.id"
+"""Swarm mode writes it on the containers of its tasks; a list row tells it in no other way."""
+
+_MAX_PORT = 65_535
+
+
+def check_filters(filters: Filters) -> None:
+    """Refuse keys and values that make no sense, whatever containers there are.
+
+    Raises:
+        BadRequestError: in Docker's words.
+    """
+    check_keys(filters, ACCEPTED)
+    for key, allowed in (("status", STATES), ("health", HEALTHS), ("is-task", _BOOLEANS)):
+        for value in filters.get(key, ()):
+            if value not in allowed:
+                raise bad_value(key, value)
+    for value in filters.get("exited", ()):
+        if whole_number(value) is None:
+            raise bad_value("exited", value)
+    for key in ("publish", "expose"):
+        _wanted_ports(key, filters.get(key, ()))
+
+
+def reference_point(state: ClusterState, values: Values) -> Container | None:
+    """Return the container that ``before`` or ``since`` means; of several values the last.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    return resolve(state, values[-1]).container if values else None
+
+
+def predicates(state: ClusterState, filters: Filters) -> list[Predicate]:
+    """Return the tests a container has to pass, the cheap ones first.
+
+    Raises:
+        BadRequestError: a value is no regular expression where one is expected.
+    """
+    given = {key: values for key, values in filters.items() if values}
+    tests = [make(given[key]) for key, make in _TESTS.items() if key in given]
+    if "id" in given:
+        tests.append(_id(state, given["id"]))
+    if "ancestor" in given:
+        tests.append(_ancestor(state.image_index(), given["ancestor"]))
+    if "publish" in given or "expose" in given:
+        tests.append(_ports(given.get("publish", ()), given.get("expose", ())))
+    return tests
+
+
+def _status(values: Values) -> Predicate:
+    return lambda container, _: container.state in values
+
+
+def _exited(values: Values) -> Predicate:
+    codes = {int(value) for value in values}
+
+    def test(container: Container, _: Engine) -> bool:
+        has_run = container.state not in {"created", "running", "paused", "restarting"}
+        return has_run and exit_code(container) in codes
+
+    return test
+
+
+def _label(values: Values) -> Predicate:
+    has_all = label_test(values)
+    return lambda container, _: has_all(container.labels)
+
+
+def _health(values: Values) -> Predicate:
+    return lambda container, _: health(container) in values
+
+
+def _is_task(values: Values) -> Predicate:
+    return lambda container, _: str(_TASK_LABEL in container.labels).lower() in values
+
+
+def _node(values: Values) -> Predicate:
+    matches = matcher("node", values)
+    return lambda _, engine: matches(engine.name) or engine.id in values or engine.address in values
+
+
+def _name(values: Values) -> Predicate:
+    """Match a name in each of its spellings: anchors have to fit ``web`` and ``node/web``."""
+    matches = matcher("name", values)
+
+    def test(container: Container, engine: Engine) -> bool:
+        name, node = container.name, engine.name or engine.address
+        spellings = (name, f"/{name}", f"{node}/{name}", f"/{node}/{name}")
+        return any(matches(spelling) for spelling in spellings)
+
+    return test
+
+
+def _network(values: Values) -> Predicate:
+    def test(container: Container, _: Engine) -> bool:
+        networks = _mapping(_mapping(container.row.get("NetworkSettings")).get("Networks"))
+        ids = [str(_mapping(network).get("NetworkID", "")) for network in networks.values()]
+        return any(value in networks or any(i.startswith(value) for i in ids) for value in values)
+
+    return test
+
+
+def _volume(values: Values) -> Predicate:
+    def test(container: Container, _: Engine) -> bool:
+        mounts = container.row.get("Mounts")
+        return any(
+            (mount.get("Name") or mount.get("Source")) in values
+            or mount.get("Destination") in values
+            for mount in (mounts if isinstance(mounts, list) else ())
+            if isinstance(mount, dict)
+        )
+
+    return test
+
+
+def _id(state: ClusterState, values: Values) -> Predicate:
+    """Match the one container that a prefix fits; one that fits several fits none, as Docker's."""
+    keys = {(c.engine, c.id) for value in values if (c := find_prefix(state, value)) is not None}
+    return lambda container, _: (container.engine, container.id) in keys
+
+
+def _ancestor(images: ImageIndex, values: Values) -> Predicate:
+    """Match containers of an image, or of one that was built on it."""
+    family = {pair for value in values for pair in _family(images, value)}
+    names = {reference_key(value) for value in values} - {""}
+
+    def test(container: Container, _: Engine) -> bool:
+        # The row's own word counts too: an engine's images may not have been listed yet.
+        is_of_family = (container.engine, container.image_id) in family
+        return is_of_family or reference_key(container.image) in names
+
+    return test
+
+
+def _family(images: ImageIndex, reference: str) -> set[tuple[str, str]]:
+    try:
+        found = images.resolve(reference)
+    except (NotFoundError, BadRequestError):
+        # Docker finds no container then, and no fault either.
+        return set()
+    return {
+        (address, image_id)
+        for address, image in found
+        for image_id in (image.id, *images.descendants(address, image.id))
+    }
+
+
+def _ports(publish: Values, expose: Values) -> Predicate:
+    """Match a port that is published as one of *publish*, or exposed as one of *expose*."""
+    public = _wanted_ports("publish", publish)
+    private = _wanted_ports("expose", expose)
+
+    def test(container: Container, _: Engine) -> bool:
+        ports = container.row.get("Ports")
+        return any(
+            (port.get("PublicPort", 0), port.get("Type")) in public
+            or (port.get("PrivatePort"), port.get("Type")) in private
+            for port in (ports if isinstance(ports, list) else ())
+            if isinstance(port, dict)
+        )
+
+    return test
+
+
+def _wanted_ports(key: str, values: Values) -> frozenset[tuple[int, str]]:
+    """Read ``80``, ``80/udp``, ``8000-8010/tcp``.
+
+    Raises:
+        BadRequestError: it is none of these.
+    """
+    wanted: set[tuple[int, str]] = set()
+    for value in values:
+        if ":" in value:
+            raise BadRequestError(f"filter for '{key}' should not contain ':': {value}")
+        ports, _, protocol = value.partition("/")
+        first, dash, last = ports.partition("-")
+        start, stop = whole_number(first), whole_number(last if dash else first)
+        if start is None or stop is None or not 0 <= start <= stop <= _MAX_PORT:
+            raise BadRequestError(
+                f"error while looking up for {key} {value}: invalid port or range of ports"
+            )
+        wanted.update((port, protocol.lower() or "tcp") for port in range(start, stop + 1))
+    return frozenset(wanted)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+_TESTS: Mapping[str, Callable[[Values], Predicate]] = {
+    "status": _status,
+    "label": _label,
+    "node": _node,
+    "name": _name,
+    "exited": _exited,
+    "is-task": _is_task,
+    "health": _health,
+    "network": _network,
+    "volume": _volume,
+}
+
+_BOOLEANS = frozenset({"true", "false"})
+
+ACCEPTED = frozenset(
+    {*_TESTS, "ancestor", "before", "expose", "id", "isolation", "publish", "since"}
+)
+"""``isolation`` is accepted and lets everything pass, as on every engine that isn't Windows."""

@@ -1,0 +1,193 @@
+"""The engine's JSON turned into values: list rows, inspect bodies, image rows.
+
+An engine's answer is data from elsewhere: old engines leave fields out, and other daemons that
+speak Docker's API send null where Docker sends a list. Nothing here raises; what can't be read
+counts as not given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from master.cluster.model import NO_LABELS, Container, ContainerConfig, Image
+
+PortUse = tuple[int, str, str]
+"""(host port, host IP or "" for every interface, protocol)."""
+
+_EVERY_INTERFACE = frozenset({"0.0.0.0", "::", "[::]"})
+_DEFAULT_CPU_PERIOD_US = 100_000
+_MAX_PORT = 65_535
+
+
+def container_from_row(
+    engine_address: str, row: Mapping[str, Any], config: ContainerConfig
+) -> Container:
+    """Return the container of one ``GET /containers/json`` row.
+
+    Args:
+        engine_address: key of the engine that sent the row.
+        row: kept as it is in the result.
+        config: what its inspect said (`config_from_inspect`).
+    """
+    return Container(
+        id=_text(row.get("Id")),
+        name=own_name(row.get("Names")),
+        engine=engine_address,
+        image=_text(row.get("Image")),
+        image_id=_text(row.get("ImageID")),
+        created=_integer(row.get("Created")),
+        state=_text(row.get("State")).lower(),
+        labels=_labels(row.get("Labels")),
+        row=row,
+        config=config,
+    )
+
+
+def own_name(names: Any) -> str:
+    """Return the first of *names* that is no link alias, without its slash; "" if there is none.
+
+    A link shows up as a further name of its target: ``/web/db`` means "``db`` as ``web`` sees it".
+    """
+    for name in _texts(names):
+        bare = name.removeprefix("/")
+        if bare and "/" not in bare:
+            return bare
+    return ""
+
+
+def config_from_inspect(body: Mapping[str, Any]) -> ContainerConfig:
+    """Return what the container of a ``GET /containers/{id}/json`` body asked for."""
+    host, state = _mapping(body.get("HostConfig")), _mapping(body.get("State"))
+    return ContainerConfig(
+        memory=_positive(host.get("MemoryReservation")) or _positive(host.get("Memory")),
+        cpus=_cpus(host),
+        ports=_ports(body, host),
+        links=tuple(_links(host.get("Links"))),
+        volumes_from=tuple(_texts(host.get("VolumesFrom"))),
+        network_mode=_text(host.get("NetworkMode")),
+        started_at=epoch(state.get("StartedAt")),
+        finished_at=epoch(state.get("FinishedAt")),
+        exit_code=_integer(state.get("ExitCode")),
+        restart_count=_integer(body.get("RestartCount")),
+    )
+
+
+def image_from_row(engine_address: str, row: Mapping[str, Any]) -> Image:
+    """Return the image of one ``GET /images/json`` row; ``<none>`` names are left out."""
+    return Image(
+        id=_text(row.get("Id")),
+        engine=engine_address,
+        tags=tuple(tag for tag in _texts(row.get("RepoTags")) if tag != "<none>:<none>"),
+        digests=tuple(d for d in _texts(row.get("RepoDigests")) if d != "<none>@<none>"),
+        row=row,
+    )
+
+
+def epoch(text: Any) -> float:
+    """Return an RFC 3339 time as seconds since the epoch.
+
+    Docker writes "never" as year 1; that and anything that is no time is 0.
+    """
+    if not isinstance(text, str):
+        return 0.0
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    try:
+        return max(moment.timestamp(), 0.0)
+    except (OverflowError, ValueError):
+        return 0.0
+
+
+def host_port_claims(bindings: Any) -> Iterator[PortUse]:
+    """Yield the host ports that a ``PortBindings`` or ``NetworkSettings.Ports`` map fixes.
+
+    An empty host port, ``0`` and a range for one container port (``8000-8010``) fix none: the
+    engine draws one when the container starts, and ``NetworkSettings.Ports`` tells which.
+    """
+    for key, hosts in _mapping(bindings).items():
+        protocol = _protocol(key)
+        for host in hosts if isinstance(hosts, list) else ():
+            binding = _mapping(host)
+            ports = _port_range(_text(binding.get("HostPort")))
+            if len(ports) == 1 and ports[0] > 0:
+                yield ports[0], _host_ip(_text(binding.get("HostIp"))), protocol
+
+
+def _ports(body: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[PortUse, ...]:
+    """Return every host port it holds, sorted: those asked for and those the engine drew."""
+    claims = set(host_port_claims(host.get("PortBindings")))
+    claims.update(host_port_claims(_mapping(body.get("NetworkSettings")).get("Ports")))
+    if host.get("NetworkMode") == "host":
+        # No port mapping there: what the image exposes is bound on the host itself.
+        for key in _mapping(_mapping(body.get("Config")).get("ExposedPorts")):
+            ports = _port_range(_text(key).partition("/")[0])
+            claims.update((port, "", _protocol(key)) for port in ports if port > 0)
+    return tuple(sorted(claims))
+
+
+def _port_range(text: str) -> range:
+    """Return ``8000`` or ``8000-8010`` as a range; an empty one if it is neither."""
+    first, dash, last = text.partition("-")
+    if not _is_number(first) or (dash and not _is_number(last)):
+        return range(0)
+    start, stop = int(first), int(last or first)
+    return range(start, stop + 1) if stop <= _MAX_PORT else range(0)
+
+
+def _is_number(text: str) -> bool:
+    # Longer digit strings are no ports, and int() refuses very long ones with an error.
+    return text.isascii() and text.isdecimal() and len(text) <= len(str(_MAX_PORT))
+
+
+def _protocol(key: Any) -> str:
+    return _text(key).partition("/")[2].lower() or "tcp"
+
+
+def _host_ip(text: str) -> str:
+    return "" if text in _EVERY_INTERFACE else text
+
+
+def _cpus(host: Mapping[str, Any]) -> float:
+    if nano := _positive(host.get("NanoCpus")):
+        return nano / 1e9
+    quota = _positive(host.get("CpuQuota"))
+    return quota / (_positive(host.get("CpuPeriod")) or _DEFAULT_CPU_PERIOD_US)
+
+
+def _links(links: Any) -> Iterator[str]:
+    """Yield ``/db:/web/database`` as ``db:database``, the form in which it was asked for."""
+    for link in _texts(links):
+        target, _, alias = link.partition(":")
+        yield f"{target.removeprefix('/')}:{alias.rpartition('/')[2] or target.removeprefix('/')}"
+
+
+def _labels(labels: Any) -> Mapping[str, str]:
+    if not isinstance(labels, dict) or not labels:
+        return NO_LABELS
+    return {_text(key): _text(value) for key, value in labels.items()}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(values: Any) -> Iterable[str]:
+    return (v for v in values if isinstance(v, str)) if isinstance(values, list) else ()
+
+
+def _integer(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _positive(value: Any) -> int:
+    return max(_integer(value), 0)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

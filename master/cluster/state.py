@@ -1,0 +1,255 @@
+"""What the manager knows now: engines, their containers, their images, and how to find them.
+
+Written by the engines' supervisors alone (each its own engine), read by everybody. No call
+awaits, so a reader between two awaits sees one consistent state, and what it was handed never
+changes afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from master.cluster.image_index import ImageIndex
+from master.cluster.index import ContainerKey, TextIndex
+from master.cluster.model import Container, Engine, Image
+from master.cluster.status_text import is_same_row
+
+_NO_CONTAINERS: Mapping[str, Container] = MappingProxyType({})
+
+
+class ClusterState:
+    """Engines by address, containers by engine and ID, images by engine; indexed, with versions.
+
+    A version is a number that grows with each real change and never returns to an old value;
+    putting what is there already changes none of them. Caches are keyed by them:
+
+    * ``version``: anything at all;
+    * ``containers_version``: what a list of containers shows (containers, and of their engines
+      identity, address, health, clock);
+    * ``images_version``: what a list of images shows (images, and their engines' identity);
+    * ``engine_version(address)``: anything of this one engine.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.containers_version = 0
+        self.images_version = 0
+        self._engine_versions: dict[str, int] = {}
+        self._engines: Mapping[str, Engine] = MappingProxyType({})
+        self._engine_names: dict[str, tuple[str, ...]] = {}
+        self._containers: dict[str, dict[str, Container]] = {}
+        self._images: dict[str, tuple[Image, ...]] = {}
+        self._image_index = (0, ImageIndex(()))
+        self.ids = TextIndex()
+        self.swarm_ids = TextIndex()
+        self.names = TextIndex()
+
+    # Engines
+
+    def engines(self) -> Mapping[str, Engine]:
+        """Return the engines by address: a snapshot that stays as it is."""
+        return self._engines
+
+    def engine(self, address: str) -> Engine | None:
+        """Return the engine at *address*, None if the cluster has none there."""
+        return self._engines.get(address)
+
+    def engines_by_name(self, name: str) -> tuple[Engine, ...]:
+        """Return the engines that *name* means: by address, ID or hostname, in this order.
+
+        Several share a hostname if two machines were cloned. Pending ones have only an address.
+        """
+        if (engine := self._engines.get(name)) is not None:
+            return (engine,)
+        return tuple(self._engines[address] for address in self._engine_names.get(name, ()))
+
+    def engine_by_name(self, name: str) -> Engine | None:
+        """Return the one engine that *name* means; None if there is none, or more than one."""
+        found = self.engines_by_name(name)
+        return found[0] if len(found) == 1 else None
+
+    def put_engine(self, engine: Engine) -> bool:
+        """Add or replace *engine*; return whether this changed anything."""
+        old = self._engines.get(engine.address)
+        if old is not None and _same_engine(old, engine):
+            return False
+        self._set_engines({**self._engines, engine.address: engine})
+        self._touch(engine.address)
+        if old is None or _identity(old) != _identity(engine):
+            self._index_engine_names()
+            self.images_version = self.version
+        if old is None or shown_of(old) != shown_of(engine):
+            self.containers_version = self.version
+        return True
+
+    def remove_engine(self, address: str) -> bool:
+        """Forget an engine and all that is on it; return whether it was there."""
+        if address not in self._engines:
+            return False
+        for container in self.containers_on(address):
+            self._drop(container)
+        self._containers.pop(address, None)
+        self._images.pop(address, None)
+        self._set_engines({a: e for a, e in self._engines.items() if a != address})
+        self._index_engine_names()
+        self._touch(address)
+        self.containers_version = self.images_version = self.version
+        del self._engine_versions[address]
+        return True
+
+    def engine_version(self, address: str) -> int:
+        """Return the version at which anything of this engine last changed; 0 if unknown."""
+        return self._engine_versions.get(address, 0)
+
+    # Containers
+
+    def containers(self) -> tuple[Container, ...]:
+        """Return every known container, those of unhealthy engines too."""
+        return tuple(c for mine in self._containers.values() for c in mine.values())
+
+    def containers_on(self, address: str) -> tuple[Container, ...]:
+        """Return the containers of one engine; none if it is unknown."""
+        return tuple(self._containers.get(address, _NO_CONTAINERS).values())
+
+    def container(self, address: str, container_id: str) -> Container | None:
+        """Return one container by its engine and full ID."""
+        return self._containers.get(address, _NO_CONTAINERS).get(container_id)
+
+    def container_at(self, key: ContainerKey) -> Container:
+        """Return the container of a key that one of the indexes gave."""
+        address, container_id = key
+        return self._containers[address][container_id]
+
+    def replace_containers(self, address: str, containers: Iterable[Container]) -> bool:
+        """Make *containers* all that is on an engine; return whether this changed anything.
+
+        An engine that isn't in the cluster (any more) keeps nothing: a list that was under way
+        while its engine was removed must not bring its containers back.
+        """
+        if address not in self._engines:
+            return False
+        wanted = {container.id: container for container in containers if container.id}
+        gone = [c for c in self.containers_on(address) if c.id not in wanted]
+        for container in gone:
+            self._drop(container)
+        changed = [self._store(container) for container in wanted.values()]
+        if not (gone or any(changed)):
+            return False
+        self._touch_containers(address)
+        return True
+
+    def put_container(self, container: Container) -> bool:
+        """Add or replace one container; return whether this changed anything.
+
+        As with `replace_containers`, a removed engine's container is not taken.
+        """
+        if container.engine not in self._engines or not container.id:
+            return False
+        if not self._store(container):
+            return False
+        self._touch_containers(container.engine)
+        return True
+
+    def remove_container(self, address: str, container_id: str) -> bool:
+        """Forget one container; return whether it was there."""
+        container = self.container(address, container_id)
+        if container is None:
+            return False
+        self._drop(container)
+        self._touch_containers(address)
+        return True
+
+    # Images
+
+    def images(self) -> tuple[Image, ...]:
+        """Return every engine's images: one that two engines have is there twice."""
+        return tuple(image for mine in self._images.values() for image in mine)
+
+    def images_on(self, address: str) -> tuple[Image, ...]:
+        """Return the images of one engine; none if it is unknown."""
+        return self._images.get(address, ())
+
+    def image_index(self) -> ImageIndex:
+        """Return the index of all images; made anew only after images have changed."""
+        version, index = self._image_index
+        if version != self.images_version:
+            index = ImageIndex(self.images())
+            self._image_index = (self.images_version, index)
+        return index
+
+    def replace_images(self, address: str, images: Iterable[Image]) -> bool:
+        """Make *images* all that an engine has; return whether this changed anything."""
+        if address not in self._engines:
+            return False
+        new = tuple(images)
+        old = self._images.get(address, ())
+        if new == old and all(a.row == b.row for a, b in zip(new, old, strict=True)):
+            return False
+        self._images[address] = new
+        self._touch(address)
+        self.images_version = self.version
+        return True
+
+    def _set_engines(self, engines: dict[str, Engine]) -> None:
+        self._engines = MappingProxyType(engines)
+
+    def _index_engine_names(self) -> None:
+        """Rebuild names: it happens when an engine comes, goes or is validated, so not often."""
+        names: dict[str, tuple[str, ...]] = {}
+        for engine in self._engines.values():
+            if engine.name and engine.name != engine.id:
+                names[engine.name] = (*names.get(engine.name, ()), engine.address)
+        # An ID says more than a hostname: a machine named like another's ID doesn't hide it.
+        names.update({e.id: (e.address,) for e in self._engines.values() if e.id})
+        self._engine_names = names
+
+    def _store(self, container: Container) -> bool:
+        mine = self._containers.setdefault(container.engine, {})
+        old = mine.get(container.id)
+        if old is not None:
+            if old == container and is_same_row(old, container):
+                return False
+            self._unindex(old, keep=container)
+        mine[container.id] = container
+        key = (container.engine, container.id)
+        if old is None:
+            self.ids.add(container.id, key)
+        self.names.add(container.name, key)
+        self.swarm_ids.add(container.swarm_id, key)
+        return True
+
+    def _unindex(self, old: Container, *, keep: Container | None = None) -> None:
+        key = (old.engine, old.id)
+        if keep is None:
+            self.ids.discard(old.id, key)
+        if keep is None or keep.name != old.name:
+            self.names.discard(old.name, key)
+        if keep is None or keep.swarm_id != old.swarm_id:
+            self.swarm_ids.discard(old.swarm_id, key)
+
+    def _drop(self, container: Container) -> None:
+        self._unindex(container)
+        del self._containers[container.engine][container.id]
+
+    def _touch(self, address: str) -> None:
+        self.version += 1
+        self._engine_versions[address] = self.version
+
+    def _touch_containers(self, address: str) -> None:
+        self._touch(address)
+        self.containers_version = self.version
+
+
+def _same_engine(old: Engine, new: Engine) -> bool:
+    # The raw answers take no part in an Engine's own comparison.
+    return old == new and old.info == new.info and old.version == new.version
+
+
+def _identity(engine: Engine) -> tuple[str, str]:
+    return engine.id, engine.name
+
+
+def shown_of(engine: Engine) -> tuple[object, ...]:
+    """Return what of an engine stands in lists; a mere ``updated_at`` leaves their caches alone."""
+    return engine.id, engine.name, engine.ip, engine.health, engine.clock_skew_s

@@ -1,0 +1,182 @@
+"""Query values as Docker reads them."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from master.cluster.filters import (
+    NO_FILTERS,
+    boolean,
+    check_keys,
+    has_labels,
+    integer,
+    matcher,
+    parse_filters,
+    whole_number,
+    yes_or_no,
+)
+from master.errors import BadRequestError
+
+KEYS_TO_VALUES = st.dictionaries(st.text(), st.lists(st.text(), unique=True))
+
+
+@given(KEYS_TO_VALUES)
+def test_both_spellings_mean_the_same(filters: dict[str, list[str]]) -> None:
+    expected = {key: tuple(values) for key, values in filters.items()}
+    old = {key: dict.fromkeys(values, True) for key, values in filters.items()}
+    assert parse_filters(orjson.dumps(filters).decode()) == expected
+    assert parse_filters(orjson.dumps(old).decode()) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(None, {}, id="absent"),
+        pytest.param("", {}, id="empty"),
+        pytest.param("null", {}, id="null"),
+        pytest.param("{}", {}, id="no-keys"),
+        pytest.param('{"label": null}', {"label": ()}, id="null-values"),
+        pytest.param('{"label": ["a", "a", "b"]}', {"label": ("a", "b")}, id="twice"),
+        pytest.param('{"label": {"a": false}}', {"label": ("a",)}, id="false-counts-as-well"),
+    ],
+)
+def test_filters_that_are_read(text: str | None, expected: dict[str, tuple[str, ...]]) -> None:
+    assert parse_filters(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("{", id="broken"),
+        pytest.param("[]", id="list"),
+        pytest.param('"x"', id="text"),
+        pytest.param("7", id="number"),
+        pytest.param('{"a": "b"}', id="text-for-list"),
+        pytest.param('{"a": [1]}', id="number-in-list"),
+        pytest.param('{"a": {"b": 1}}', id="number-for-true"),
+        pytest.param("[" * 100_000, id="deep"),
+        pytest.param("\ud800", id="no-unicode"),
+    ],
+)
+def test_malformed_filters_are_a_bad_request(text: str) -> None:
+    with pytest.raises(BadRequestError, match=r"^invalid filter"):
+        parse_filters(text)
+
+
+def test_an_unknown_key_is_named() -> None:
+    check_keys(NO_FILTERS, {"label"})
+    with pytest.raises(BadRequestError, match=r"^invalid filter 'colour'$"):
+        check_keys({"label": ("a",), "colour": ("red",)}, {"label"})
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("true",), True),
+        (("1",), True),
+        (("false",), False),
+        (("0",), False),
+        (("1", "true"), True),
+    ],
+)
+def test_yes_or_no(values: tuple[str, ...], expected: bool) -> None:
+    assert yes_or_no({"dangling": values}, "dangling") is expected
+
+
+def test_yes_or_no_may_be_absent() -> None:
+    assert yes_or_no(NO_FILTERS, "dangling") is None
+
+
+@pytest.mark.parametrize("values", [(), ("maybe",), ("true", "false"), ("true", "maybe")])
+def test_yes_or_no_is_one_of_the_two(values: tuple[str, ...]) -> None:
+    with pytest.raises(BadRequestError, match="invalid filter 'dangling="):
+        yes_or_no({"dangling": values}, "dangling")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        pytest.param("web", "web", True, id="exact"),
+        pytest.param("web", "my-web-1", True, id="occurs"),
+        pytest.param("^web", "my-web", False, id="start"),
+        pytest.param("^web", "web-1", True, id="starts"),
+        pytest.param("web$", "web-1", False, id="end"),
+        pytest.param("web$", "my-web", True, id="ends"),
+        pytest.param("^web$", "web", True, id="whole"),
+        pytest.param("^web$", "web1", False, id="not-whole"),
+        pytest.param("^/?web[0-9]$", "/web3", True, id="expression"),
+        pytest.param("a.c", "abc", True, id="dot"),
+        pytest.param("a.c", "ac", False, id="dot-is-one"),
+        pytest.param("", "anything", True, id="empty"),
+    ],
+)
+def test_matcher(pattern: str, text: str, expected: bool) -> None:
+    assert matcher("name", [pattern])(text) is expected
+
+
+WORDS = st.text(alphabet="ab_/-", min_size=1, max_size=4)
+
+
+@given(st.sampled_from(["{}", "^{}", "{}$", "^{}$"]), WORDS, st.text(alphabet="ab_/-", max_size=6))
+def test_the_short_cut_for_words_matches_as_the_expression(form: str, word: str, text: str) -> None:
+    quick = matcher("name", [form.format(word)])
+    slow = matcher("name", [f"({form.format(word)})"])
+    assert quick(text) is slow(text)
+
+
+def test_a_pattern_that_is_none_is_told() -> None:
+    with pytest.raises(BadRequestError, match=r"invalid filter 'name=a\('"):
+        matcher("name", ["a("])
+
+
+def test_a_costly_pattern_cannot_hold_up_the_manager() -> None:
+    text = "a" * 4000
+    with pytest.raises(BadRequestError, match="invalid filter 'name="):
+        matcher("name", ["(a*)*b"])(text)
+    assert not matcher("name", ["(a|a|aa)?a*a*a*a*a*b"])(text)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ((), True),
+        (("a",), True),
+        (("a=1",), True),
+        (("a=2",), False),
+        (("a=",), False),
+        (("empty=",), True),
+        (("a", "b=2"), True),
+        (("a", "c"), False),
+        (("a=1", "a=2"), False),
+        (("b=2", "b"), True),
+        (("eq=x=y",), True),
+    ],
+)
+def test_all_labels_have_to_be_there(wanted: tuple[str, ...], expected: bool) -> None:
+    assert has_labels({"a": "1", "b": "2", "empty": "", "eq": "x=y"}, wanted) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(None, False), ("", False), ("0", False), ("False", False), ("no", False), (" none ", False),
+     ("1", True), ("true", True), ("True", True), ("yes", True), ("2", True)],
+)  # fmt: skip
+def test_boolean(text: str | None, expected: bool) -> None:
+    assert boolean(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(None, 0), ("", 0), ("5", 5), ("-1", -1), ("+3", 3), ("007", 7)]
+)
+def test_integer(text: str | None, expected: int) -> None:
+    assert integer(text) == expected
+
+
+@pytest.mark.parametrize("text", ["x", "1.5", " 1", "1_000", "٣", "--1", "-", "9" * 5000])
+def test_what_is_no_integer_is_told_in_gos_words(text: str) -> None:
+    assert whole_number(text) is None
+    with pytest.raises(BadRequestError, match=r"strconv\.Atoi: parsing .*: invalid syntax"):
+        integer(text)
