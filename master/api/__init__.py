@@ -1,0 +1,1 @@
+"""The slow lane: HTTP in, one function called, the answer shaped."""

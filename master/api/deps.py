@@ -1,0 +1,60 @@
+"""What handlers are given: the cluster's parts, and the request's odds and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from master.cluster.model import ApiVersion
+from master.cluster.placement import Placement
+from master.cluster.summary import Summary
+from master.operations.create import ContainerCreator
+from master.operations.lists import Lists
+from master.operations.pull import Puller
+from master.supervisor.fleet import Fleet
+
+
+@dataclass(frozen=True)
+class Manager:
+    """Everything that handlers may call."""
+
+    fleet: Fleet
+    placement: Placement
+    creator: ContainerCreator
+    puller: Puller
+    lists: Lists
+    summary: Summary
+
+
+def _manager(request: Request) -> Manager:
+    manager: Manager = request.app.state.manager
+    return manager
+
+
+def _api_version(request: Request) -> ApiVersion:
+    version: ApiVersion = request.state.api_version
+    return version
+
+
+def _client(request: Request) -> str:
+    """The client's address: an IP, or "local" on a unix socket."""
+    return request.client.host if request.client is not None else "local"
+
+
+def _query(request: Request) -> Mapping[str, str]:
+    return request.query_params
+
+
+def _registry_auth(request: Request) -> Mapping[str, str]:
+    value = request.headers.get("x-registry-auth")
+    return {"X-Registry-Auth": value} if value else {}
+
+
+TheManager = Annotated[Manager, Depends(_manager)]
+Version = Annotated[ApiVersion, Depends(_api_version)]
+Client = Annotated[str, Depends(_client)]
+Query = Annotated[Mapping[str, str], Depends(_query)]
+RegistryAuth = Annotated[Mapping[str, str], Depends(_registry_auth)]

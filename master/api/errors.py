@@ -1,0 +1,74 @@
+"""What went wrong, as Docker says it: a status and ``{"message": …}``. The only such place."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from engine.errors import EngineStatusError, EngineUnreachableError
+from master.errors import ManagerError
+from scheduler.errors import BadExpressionError, SchedulingError
+
+_log = logging.getLogger(__name__)
+
+_MESSAGE_LIMIT = 16_384
+"""Characters: a request may quote a name of a megabyte back at us."""
+
+
+def answer(status: int, message: str) -> Response:
+    """Docker's error: exactly ``application/json``, which Go clients compare to the letter."""
+    if len(message) > _MESSAGE_LIMIT:
+        message = message[:_MESSAGE_LIMIT] + "…"
+    body = orjson.dumps({"message": message.encode("utf-8", "replace").decode()}) + b"\n"
+    return Response(body, status, media_type="application/json")
+
+
+def install(app: FastAPI) -> None:
+    """Give *app* its handlers."""
+
+    async def manager_error(_: Request, exc: Exception) -> Response:
+        assert isinstance(exc, ManagerError)
+        return answer(exc.status, str(exc))
+
+    async def scheduling_error(_: Request, exc: Exception) -> Response:
+        # 500 is classic Swarm's status for "no node fits"; a wrong expression is the client's.
+        return answer(400 if isinstance(exc, BadExpressionError) else 500, str(exc))
+
+    async def engine_status(_: Request, exc: Exception) -> Response:
+        # The daemon's own words and status: what the client would have seen without us.
+        assert isinstance(exc, EngineStatusError)
+        return answer(exc.status, exc.message)
+
+    async def engine_unreachable(_: Request, exc: Exception) -> Response:
+        assert isinstance(exc, EngineUnreachableError)
+        return answer(500, f"engine {exc.address} does not answer: {exc.message}")
+
+    async def bad_request(_: Request, exc: Exception) -> Response:
+        assert isinstance(exc, RequestValidationError)
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+            for error in exc.errors()
+        )
+        return answer(400, problems)
+
+    async def http_error(_: Request, exc: Exception) -> Response:
+        assert isinstance(exc, HTTPException)
+        # Docker answers an unknown path and a wrong method alike.
+        status = 404 if exc.status_code in (404, 405) else exc.status_code
+        return answer(status, "page not found" if status == 404 else str(exc.detail))  # noqa: PLR2004
+
+    async def unexpected(request: Request, exc: Exception) -> Response:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
+        return answer(500, "the manager failed to answer; its log says why")
+
+    app.add_exception_handler(ManagerError, manager_error)
+    app.add_exception_handler(SchedulingError, scheduling_error)
+    app.add_exception_handler(EngineStatusError, engine_status)
+    app.add_exception_handler(EngineUnreachableError, engine_unreachable)
+    app.add_exception_handler(RequestValidationError, bad_request)
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, unexpected)

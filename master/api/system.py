@@ -1,0 +1,64 @@
+"""The cluster as a whole: ping, version, info, events."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Header, Response
+from starlette.responses import StreamingResponse
+
+from master.api.deps import Query, TheManager, Version
+from master.operations.events import EventStream
+
+router = APIRouter(tags=["system"])
+
+JSON = "application/json"
+
+
+@router.head("/_ping")
+@router.get("/_ping")
+async def ping(manager: TheManager) -> Response:
+    """``GET /_ping``: ``OK``; what clients negotiate with stands in the headers."""
+    headers = dict(manager.summary.ping_headers())
+    return Response(b"OK", media_type="text/plain; charset=utf-8", headers=headers)
+
+
+@router.get("/version")
+async def version(manager: TheManager) -> Response:
+    """``GET /version``: the manager, and a component for each engine."""
+    return Response(orjson.dumps(manager.summary.version()) + b"\n", media_type=JSON)
+
+
+@router.get("/info")
+async def info(manager: TheManager) -> Response:
+    """``GET /info``: sums over the engines, and classic Swarm's lines about each."""
+    await manager.fleet.settled()
+    return Response(manager.summary.info(time.time()), media_type=JSON)
+
+
+@router.get("/events")
+async def events(
+    manager: TheManager,
+    version: Version,
+    query: Query,
+    accept: Annotated[str, Header()] = "",
+) -> Response:
+    """``GET /events``: merged over all engines, with the node in each."""
+    stream = EventStream(
+        manager.fleet,
+        since=query.get("since"),
+        until=query.get("until"),
+        filters=query.get("filters"),
+        version=version,
+    )
+    return StreamingResponse(stream.pieces(), media_type=_media_type(accept))
+
+
+def _media_type(accept: str) -> str:
+    """JSON lines by any name that the client prefers; they are the same bytes."""
+    for name in ("application/jsonl", "application/x-ndjson"):
+        if name in accept:
+            return name
+    return JSON

@@ -1,0 +1,389 @@
+"""``docker create``: placed by the scheduler, made on the engine it chose.
+
+Reserve, call, settle: the place and the name are taken in one step of the event loop, before
+anything waits, so that two creates never break a filter or take one name twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import orjson
+
+from engine.errors import EngineError, EngineStatusError, EngineTimeoutError, EngineUnreachableError
+from master.cluster.create_body import (
+    Creation,
+    read_creation,
+    with_references,
+    with_scaled_shares,
+)
+from master.cluster.model import ApiVersion, Container, ContainerConfig, Engine
+from master.cluster.placement import Placement
+from master.cluster.reservations import Reservation
+from master.cluster.resolve import resolve
+from master.cluster.wanted import request_from_body
+from master.errors import BadRequestError, ConflictError, ManagerError, PlacementError
+from master.operations.hints import PlacementHints
+from master.operations.orphans import Orphans
+from master.operations.pull import Puller
+from master.supervisor.fleet import Fleet
+from scheduler.schedule import schedule
+from scheduler.types import Node, Request
+
+_log = logging.getLogger(__name__)
+
+_PATIENCE_S = 1.0
+"""A create that takes longer may be waiting on a dead engine: it is pinged."""
+_PROBE_DEADLINE_S = 1.5
+"""A live daemon answers a ping in milliseconds, whatever else it is doing."""
+
+
+@dataclass(frozen=True)
+class CreateSettings:
+    """How to place."""
+
+    filters: tuple[str, ...]
+    strategy: str
+    retries: int
+    """``swarm.createretry``: more engines to try after one has failed with a 5xx."""
+    cpu_shares_are_cores: bool = False
+
+
+@dataclass(frozen=True)
+class CreateCall:
+    """One ``POST /containers/create`` as it came."""
+
+    body: bytes
+    name: str
+    platform: str
+    version: ApiVersion
+    """The API version that the client speaks."""
+    client: str
+    """The client's address: whose pull follows when the image is missing."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """X-Registry-Auth, if it was sent."""
+
+
+class ContainerCreator:
+    """Creates containers somewhere in the cluster."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        placement: Placement,
+        puller: Puller,
+        hints: PlacementHints,
+        settings: CreateSettings,
+        rng: random.Random,
+    ) -> None:
+        """*rng* is the random strategy's."""
+        self._fleet = fleet
+        self._state = fleet.state
+        self._placement = placement
+        self._puller = puller
+        self._hints = hints
+        self._settings = settings
+        self._rng = rng
+        self._orphans = Orphans(fleet)
+        fleet.on_destroy.append(placement.gone)
+
+    async def create(self, call: CreateCall) -> bytes:
+        """Create a container; returns the engine's answer, ``{"Id": …, "Warnings": …}``.
+
+        Raises:
+            ManagerError: the request makes no sense, or the name is taken.
+            SchedulingError: no engine fits, or an expression makes no sense.
+            EngineStatusError: the engine that fits refuses.
+        """
+        creation = read_creation(
+            _parse(call.body),
+            name=call.name,
+            swarm_id=secrets.token_hex(32),
+            find_node=self._state.engine_by_name,
+            cpu_shares_are_cores=self._settings.cpu_shares_are_cores,
+        )
+        request = request_from_body(creation.body, creation.name, platform=call.platform)
+        attempt = _Attempt(self._settings.retries)
+        while True:
+            answer = await self._try(call, creation, request, attempt)
+            if answer is not None:
+                return answer
+
+    async def _try(
+        self, call: CreateCall, creation: Creation, request: Request, attempt: _Attempt
+    ) -> bytes | None:
+        """One engine: its answer, or None if another one is to be tried."""
+        engine, reservation = await self._reserve(call, creation, request, attempt)
+        try:
+            answer = await self._ask(engine, call, creation)
+        except EngineUnreachableError as exc:
+            self._placement.cancel(reservation)
+            self._give_up(engine, creation, exc)
+            attempt.exclude(engine, exc)
+            return None
+        except EngineStatusError as exc:
+            self._placement.cancel(reservation)
+            await self._after_refusal(exc, engine, call, request, attempt)
+            return None
+        except BaseException:
+            self._placement.cancel(reservation)
+            raise
+        self._settle(answer, engine, request, creation, reservation)
+        self._hints.forget(call.client, request.image, engine.address)
+        return answer
+
+    async def _reserve(
+        self, call: CreateCall, creation: Creation, request: Request, attempt: _Attempt
+    ) -> tuple[Engine, Reservation]:
+        while True:
+            node = self._choose(call, request, attempt)
+            try:
+                reservation = self._placement.reserve(
+                    request,
+                    node,
+                    creation.body["Labels"]["com.docker.swarm.id"],
+                    is_node_name=creation.is_node_name,
+                )
+            except ConflictError:
+                if await self._name_is_really_taken(request.name):
+                    raise
+                continue
+            engine = self._state.engine(node.addr)
+            assert engine is not None
+            return engine, reservation
+
+    def _choose(self, call: CreateCall, request: Request, attempt: _Attempt) -> Node:
+        """The best engine; the one that the client has just pulled for, if it still fits."""
+        nodes = attempt.left(self._placement.nodes())
+        fitting = schedule(
+            request,
+            nodes,
+            filters=self._settings.filters,
+            strategy=self._settings.strategy,
+            rng=self._rng,
+        )
+        hinted = self._hints.engines(call.client, request.image)
+        return next((node for node in fitting if node.addr in hinted), fitting[0])
+
+    async def _name_is_really_taken(self, name: str) -> bool:
+        """Whether a live engine confirms it: its container may have gone a moment ago."""
+        holders = [self._state.container_at(key) for key in self._state.names.exact(name)]
+        if not holders:
+            return True  # reserved by a create that is on the way
+        return any([await self._fleet.still_there(holder) for holder in holders])
+
+    async def _ask(self, engine: Engine, call: CreateCall, creation: Creation) -> bytes:
+        body = with_references(creation.body, lambda text: self._local(text, engine))
+        if self._settings.cpu_shares_are_cores:
+            body = with_scaled_shares(body, engine.cpus)
+        query = {"name": creation.name, "platform": call.platform}
+        request = self._fleet.client(engine.address).request(
+            "POST",
+            "/containers/create",
+            {key: value for key, value in query.items() if value},
+            content=orjson.dumps(body),
+            headers={"Content-Type": "application/json", **call.headers},
+            version=max(min(call.version, engine.api_version), engine.min_api_version),
+            timeout_s=None,
+        )
+        pending = asyncio.create_task(request, name=f"create on {engine.name}")
+        try:
+            return (await self._while_it_lives(engine, pending)).content
+        finally:
+            pending.cancel()
+
+    async def _while_it_lives(
+        self, engine: Engine, pending: asyncio.Task[httpx.Response]
+    ) -> httpx.Response:
+        """Wait for a create as long as its engine answers pings."""
+        while True:
+            done, _ = await asyncio.wait([pending], timeout=_PATIENCE_S)
+            if done:
+                return pending.result()
+            if not await self._fleet.answers(engine.address, _PROBE_DEADLINE_S):
+                raise EngineTimeoutError(engine.address, "the engine stopped answering")
+
+    def _local(self, reference: str, engine: Engine) -> str:
+        """A reference to another container, as *engine* understands it."""
+        try:
+            found = resolve(self._state, reference)
+        except ManagerError:
+            return reference  # the engine says that it knows no such container
+        if found.as_typed or found.container.engine != engine.address:
+            return reference
+        return found.container.id
+
+    def _give_up(self, engine: Engine, creation: Creation, error: EngineUnreachableError) -> None:
+        _log.warning("create on %s failed: %s", engine.name, error)
+        self._fleet.suspect(engine.address)
+        if error.sent:
+            self._orphans.give_up(engine.address, creation.body["Labels"]["com.docker.swarm.id"])
+
+    async def _after_refusal(
+        self,
+        error: EngineStatusError,
+        engine: Engine,
+        call: CreateCall,
+        request: Request,
+        attempt: _Attempt,
+    ) -> None:
+        """Prepare another try, or raise what the client shall see."""
+        if is_missing_image(error):
+            await self._fetch_image(error, engine, call, request, attempt)
+        elif error.status >= 500 and attempt.retries > 0:  # noqa: PLR2004
+            attempt.retries -= 1
+            attempt.exclude(engine, error)
+        else:
+            raise error
+
+    async def _fetch_image(
+        self,
+        error: EngineStatusError,
+        engine: Engine,
+        call: CreateCall,
+        request: Request,
+        attempt: _Attempt,
+    ) -> None:
+        """An image that the cluster has must not be missing, wherever a container lands.
+
+        One that no engine has is the client's to pull, as with a single engine: only the client
+        knows its user's credentials.
+        """
+        holders = self._puller.holders(request.image)
+        if engine.address in attempt.fetched or not holders - {engine.address}:
+            self._hints.remember(call.client, request.image, engine.address)
+            raise error
+        attempt.fetched.add(engine.address)
+        try:
+            await self._puller.fetch(request.image, call.platform, engine, call.headers)
+        except EngineError as exc:
+            _log.info("%s can't pull %s: %s", engine.name, request.image, exc)
+            attempt.only = holders - {engine.address}
+
+    def _settle(
+        self,
+        answer: bytes,
+        engine: Engine,
+        request: Request,
+        creation: Creation,
+        reservation: Reservation,
+    ) -> None:
+        container_id = _created_id(answer, engine)
+        self._placement.settle(reservation, container_id)
+        if self._state.container(engine.address, container_id) is None:
+            self._state.put_container(_provisional(container_id, engine, request, creation))
+        self._fleet.touch(engine.address, container_id)
+
+
+@dataclass
+class _Attempt:
+    """What one create has tried so far."""
+
+    retries: int
+    excluded: dict[str, EngineError] = field(default_factory=dict)
+    fetched: set[str] = field(default_factory=set)
+    only: set[str] | None = None
+    """Engines that have the image, once another one couldn't get it."""
+
+    def exclude(self, engine: Engine, error: EngineError) -> None:
+        """Don't try it again."""
+        self.excluded[engine.address] = error
+
+    def left(self, nodes: list[Node]) -> list[Node]:
+        """The nodes that are worth a try.
+
+        Raises:
+            PlacementError: all of them have failed.
+        """
+        left = [
+            node
+            for node in nodes
+            if node.addr not in self.excluded and (self.only is None or node.addr in self.only)
+        ]
+        if left or not self.excluded:
+            return left
+        address, error = next(reversed(self.excluded.items()))
+        if isinstance(error, EngineStatusError):
+            raise error
+        name = next((node.name for node in nodes if node.addr == address), address)
+        raise PlacementError(f"node {name} does not answer: {error.message}")
+
+
+def is_missing_image(error: EngineStatusError) -> bool:
+    """Whether a create was refused for want of its image.
+
+    The engine says 404 for a missing network or container too; only its words tell them apart
+    (and docker-py looks at the very same words).
+    """
+    return error.status == 404 and "no such image" in error.message.lower()  # noqa: PLR2004
+
+
+def _parse(body: bytes) -> Any:
+    if not body.strip():
+        raise BadRequestError("invalid JSON: got EOF while reading request body")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise BadRequestError(f"invalid JSON: {exc}") from exc
+
+
+def _created_id(answer: bytes, engine: Engine) -> str:
+    try:
+        found = orjson.loads(answer)["Id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as exc:
+        raise EngineStatusError(
+            engine.address, 500, f"node {engine.name} answered a create without an Id"
+        ) from exc
+    return str(found)
+
+
+def _provisional(
+    container_id: str, engine: Engine, request: Request, creation: Creation
+) -> Container:
+    """The container as far as it is known before the engine has been asked about it.
+
+    It makes the ID and the name known at once; lists wait for the engine's own row.
+    """
+    mode = str((creation.body.get("HostConfig") or {}).get("NetworkMode") or "default")
+    created = int(time.time() - engine.clock_skew_s)
+    name = request.name or container_id[:12]
+    row = {
+        "Id": container_id,
+        "Names": [f"/{name}"],
+        "Image": request.image,
+        "ImageID": "",
+        "Command": "",
+        "Created": created,
+        "Ports": [],
+        "Labels": dict(request.labels),
+        "State": "created",
+        "Status": "Created",
+        "HostConfig": {"NetworkMode": mode},
+        "NetworkSettings": {"Networks": {}},
+        "Mounts": [],
+    }
+    return Container(
+        id=container_id,
+        name=name,
+        engine=engine.address,
+        image=request.image,
+        image_id="",
+        created=created,
+        state="created",
+        labels=request.labels,
+        row=row,
+        config=ContainerConfig(
+            memory=request.memory,
+            cpus=request.cpus,
+            ports=tuple((p.host_port, p.host_ip, p.protocol) for p in request.ports),
+            network_mode=mode,
+        ),
+    )

@@ -1,0 +1,104 @@
+"""The way from the front into FastAPI: uvicorn's own protocol, fed one whole request at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from common.http1 import BodyScanner, RequestHead, write_head
+
+if TYPE_CHECKING:
+    from master.cluster.model import ApiVersion
+    from master.proxy.front import Front
+
+_NOT_PASSED = frozenset({b"connection", b"upgrade", b"keep-alive"})
+"""uvicorn must neither switch protocols nor decide when this connection ends."""
+
+
+class AsgiLane(HttpToolsProtocol):
+    """uvicorn's protocol, behind the front instead of on the socket.
+
+    The front gives it a normalised head (version prefix taken off, no upgrade) and the body's
+    bytes, and is told when the answer is complete. Private hooks of uvicorn are used: the exact
+    version is pinned and tests/contract/test_front.py holds the behaviour.
+    """
+
+    def __init__(
+        self,
+        front: Front,
+        config: Config,
+        server_state: ServerState,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(config, server_state, {}, loop)
+        self._front = front
+        self.current: AsgiRequest | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the transport, but leave its shutdown to the front."""
+        super().connection_made(transport)
+        self.connections.discard(self)
+
+    def begin(self, request: AsgiRequest) -> None:
+        """Start answering *request*."""
+        self.current = request
+        self.app_state = request.state
+        self.data_received(request.normalised_head())
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.default_headers = self._front.standard_headers()
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """The answer is complete: the connection is the front's again."""
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        request, self.current = self.current, None
+        if request is not None:
+            self._front.finish(request, keep=self.cycle.keep_alive)
+
+    def send_400_response(self, msg: str) -> None:
+        """The head was ours, so the body's framing is wrong."""
+        del msg
+        self._front.break_off(400, "malformed request body")
+
+
+class AsgiRequest:
+    """A request that FastAPI answers; its body goes to `AsgiLane` as it comes."""
+
+    def __init__(
+        self, lane: AsgiLane, head: RequestHead, path: str, version: ApiVersion, body: BodyScanner
+    ) -> None:
+        self.head = head
+        self._lane = lane
+        self._path = path
+        self._body = body
+        self.state = {"api_version": version}
+        """What FastAPI finds in the request's scope."""
+
+    def normalised_head(self) -> bytes:
+        """The head as uvicorn shall see it."""
+        target = self._path.encode("ascii")
+        if self.head.query:
+            target += b"?" + self.head.query
+        lines = self.head.headers.without(_NOT_PASSED)
+        if not self.head.keeps_alive:
+            lines.append((b"Connection", b"close"))
+        start = b"%s %s HTTP/1.1" % (self.head.method.encode("ascii"), target)
+        return write_head(start, lines)
+
+    @property
+    def body_done(self) -> bool:
+        """Whether the whole body has arrived."""
+        return self._body.done
+
+    def feed(self, data: bytes) -> int:
+        """Pass on what belongs to the body."""
+        taken = self._body.feed(data)
+        if taken:
+            self._lane.data_received(data if taken == len(data) else data[:taken])
+        return taken

@@ -1,0 +1,217 @@
+"""What happens to the answer of a relayed request: passed on, collected and edited, or spliced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from common.http1 import (
+    HOP_BY_HOP,
+    BadMessageError,
+    BodyScanner,
+    CloseScanner,
+    Header,
+    ResponseHead,
+    response_body,
+)
+from engine.connection import EngineConnection
+from master.proxy.request import ClientRequest
+from master.proxy.splice import Splice, is_hijack
+
+COLLECT_LIMIT = 64 * 1024 * 1024
+"""Bytes of an answer that is edited, and so held whole. The largest inspects have a few 100 KB."""
+
+
+class Passed:
+    """Passes the answer on as it comes; `done` is resolved at its end.
+
+    Lost before its head: `done` fails with the error, and nothing was sent to the client.
+    """
+
+    def __init__(
+        self,
+        request: ClientRequest,
+        connection: EngineConnection,
+        on_answer: Callable[[int], None],
+    ) -> None:
+        """*on_answer* is told the status, before the client hears of it and again at the end."""
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._request = request
+        self._connection = connection
+        self._on_answer = on_answer
+        self._status = 0
+        self._keep = True
+
+    def on_head(self, head: ResponseHead) -> None:
+        """Pass the head on, without what spoke of the engine's connection."""
+        if head.status == 100:  # noqa: PLR2004
+            self._request.send_head(head, [])
+            return
+        self._status = head.status
+        self._on_answer(head.status)
+        unknown_end = isinstance(response_body(head, self._request.head.method), CloseScanner)
+        self._keep = not (self._request.route.streams or unknown_end)
+        self._request.send_head(head, self._lines(head))
+
+    def on_data(self, data: bytes) -> None:
+        """Pass it on."""
+        self._request.send(data)
+
+    def on_end(self) -> None:
+        """The answer is complete."""
+        self._on_answer(self._status)
+        self._request.finish(keep=self._keep)
+        self._resolve(None)
+
+    def on_eof(self) -> None:
+        """Only raw streams have it."""
+
+    def on_lost(self, error: Exception) -> None:
+        """The engine is gone in the middle."""
+        self._resolve(error)
+
+    def pause(self) -> None:
+        """The engine takes no more of the body now."""
+        self._request.pause_body()
+
+    def resume(self) -> None:
+        """The engine takes more."""
+        self._request.resume_body()
+
+    def _resolve(self, error: Exception | None) -> None:
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
+    def _lines(self, head: ResponseHead) -> list[Header]:
+        lines = head.headers.without(HOP_BY_HOP)
+        if not self._keep or not self._request.head.keeps_alive:
+            lines.append((b"Connection", b"close"))
+        return lines
+
+
+class Edited(Passed):
+    """Holds a good answer whole and gives *edit* its content; refusals are passed on."""
+
+    def __init__(
+        self,
+        request: ClientRequest,
+        connection: EngineConnection,
+        on_answer: Callable[[int], None],
+        edit: Callable[[bytes], bytes],
+    ) -> None:
+        super().__init__(request, connection, on_answer)
+        self._edit = edit
+        self._head: ResponseHead | None = None
+        self._scanner: BodyScanner | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def on_head(self, head: ResponseHead) -> None:
+        """Wait for the rest, if it is worth an edit."""
+        if head.status not in (200, 201):
+            super().on_head(head)
+            return
+        self._head = head
+        self._scanner = response_body(head, self._request.head.method)
+
+    def on_data(self, data: bytes) -> None:
+        """Hold it."""
+        if self._scanner is None:
+            super().on_data(data)
+            return
+        self._scanner.feed(data, self._pieces)
+        self._size += len(data)
+        if self._size > COLLECT_LIMIT:
+            self._connection.fail(BadMessageError("the engine's answer is too large"))
+            self._connection.abort()
+            self.on_lost(BadMessageError("the engine's answer is too large"))
+
+    def on_end(self) -> None:
+        """Edit and send."""
+        head = self._head
+        if head is None:
+            super().on_end()
+            return
+        body = self._edit(b"".join(self._pieces))
+        self._on_answer(head.status)
+        lines = [
+            line
+            for line in self._lines(head)
+            if line[0].lower() not in (b"content-length", b"transfer-encoding")
+        ]
+        lines.append((b"Content-Length", str(len(body)).encode("ascii")))
+        self._request.send_head(head, lines)
+        self._request.send(body)
+        self._request.finish(keep=True)
+        self._resolve(None)
+
+
+class Hijacked(Passed):
+    """Splices client and engine once the engine has switched; any other answer is passed on."""
+
+    def __init__(
+        self,
+        request: ClientRequest,
+        connection: EngineConnection,
+        on_answer: Callable[[int], None],
+    ) -> None:
+        super().__init__(request, connection, on_answer)
+        self._splice: Splice | None = None
+
+    def on_head(self, head: ResponseHead) -> None:
+        """Take the client's connection, or pass the refusal on."""
+        if not is_hijack(head):
+            super().on_head(head)
+            return
+        self._on_answer(head.status)
+        # As it came, "Connection: Upgrade" included: clients look for it.
+        self._request.send_head(head, head.headers.lines)
+        self._splice = Splice(self._request, self._connection, self._client_gone)
+        early = self._request.take_over(self._splice)
+        if early:
+            self._connection.write(early)
+        self._connection.go_raw()
+
+    def on_eof(self) -> None:
+        """The container has nothing more to print: the stream is over."""
+        self._end()
+
+    def on_lost(self, error: Exception) -> None:
+        """The engine's side broke."""
+        if self._splice is None:
+            super().on_lost(error)
+        else:
+            self._end()
+
+    def pause(self) -> None:
+        """The container reads slower than the client writes."""
+        if self._splice is None:
+            super().pause()
+        else:
+            self._request.hold_client(hold=True)
+
+    def resume(self) -> None:
+        """The container reads on."""
+        if self._splice is None:
+            super().resume()
+        else:
+            self._request.hold_client(hold=False)
+
+    def _end(self) -> None:
+        assert self._splice is not None
+        self._splice.finish()
+        self._request.end_client()
+        self._on_answer(200)
+        self._resolve(None)
+
+    def _client_gone(self) -> None:
+        assert self._splice is not None
+        self._splice.finish()
+        self._request.end_client()
+        self._connection.abort()
+        self._on_answer(200)
+        self._resolve(None)

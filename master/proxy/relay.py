@@ -1,0 +1,190 @@
+"""One request to one engine: the head rewritten (version, reference), the bytes passed on.
+
+What the engine understands is left as the client typed it, so that its error texts are those that
+the client would have seen without a cluster.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from common.http1 import HOP_BY_HOP, BadMessageError, Header, write_head
+from engine.connection import EngineConnection
+from engine.errors import EngineError, EngineUnreachableError
+from engine.pool import EnginePool
+from master.cluster.model import ApiVersion, Container, Engine
+from master.errors import ManagerError
+from master.proxy import edits
+from master.proxy.exchanges import Edited, Hijacked, Passed
+from master.proxy.request import ClientRequest
+from master.routes import Edit, How, Route, Subject
+from master.supervisor.fleet import Fleet
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a relayed request goes."""
+
+    engine: Engine
+    pool: EnginePool
+    reference: str | None = None
+    """What stands in the path instead of the client's reference; None: leave it as typed."""
+    container: Container | None = None
+
+
+class Relay:
+    """The fast lane's one function: `__call__` answers a request by asking one engine."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    async def __call__(self, request: ClientRequest) -> None:
+        """Answer *request*; errors become Docker's own kind of answer."""
+        try:
+            target = await self._target(request.route, request.params)
+            await self._exchange(request, target)
+        except ManagerError as exc:
+            self._refuse(request, exc.status, str(exc))
+        except EngineError as exc:
+            self._fleet.suspect(exc.address)
+            self._refuse(request, 500, self._lost(exc.address, exc.message))
+        except Exception:  # noqa: BLE001 - the client must get an answer, and the log the cause
+            _log.exception("relay of %s %s failed", request.head.method, request.route.path)
+            self._refuse(request, 500, "the manager failed to answer; its log says why")
+
+    @staticmethod
+    def _refuse(request: ClientRequest, status: int, message: str) -> None:
+        request.drop_body()
+        request.refuse(status, message)
+
+    def _lost(self, address: str, reason: str) -> str:
+        engine = self._fleet.state.engine(address)
+        name = engine.name if engine is not None and engine.name else address
+        return f"node {name} does not answer: {reason}"
+
+    async def _target(self, route: Route, params: Mapping[str, str]) -> Target:
+        if route.subject is Subject.IMAGE:
+            return await self._image(unquote(params["name"]))
+        reference = unquote(params["id"])
+        if route.subject is Subject.EXEC:
+            address, container = await self._fleet.find_exec(reference)
+            return self._healthy(address, None, container)
+        found = await self._fleet.find_container(reference)
+        container = found.container
+        return self._healthy(container.engine, None if found.as_typed else container.id, container)
+
+    def _healthy(self, address: str, reference: str | None, container: Container | None) -> Target:
+        engine = self._fleet.healthy_engine(address, container)
+        return Target(engine, self._fleet.client(address).pool, reference, container)
+
+    async def _image(self, reference: str) -> Target:
+        address = await self._fleet.find_image(reference)
+        return self._healthy(address, None, None)
+
+    async def _exchange(self, request: ClientRequest, target: Target) -> None:
+        hijack = request.route.how is How.HIJACK
+        dedicated = hijack or request.route.streams
+        connection = await target.pool.acquire(fresh=dedicated)
+        may_retry = connection.is_reused and request.head.method in ("GET", "HEAD")
+        try:
+            await self._once(request, target, connection)
+        except (OSError, BadMessageError) as exc:
+            if not (may_retry and not connection.answered):
+                raise EngineUnreachableError(target.engine.address, str(exc)) from exc
+        else:
+            return
+        # The engine had closed a kept-alive connection in the same moment.
+        connection = await target.pool.acquire(fresh=True)
+        try:
+            await self._once(request, target, connection)
+        except (OSError, BadMessageError) as exc:
+            raise EngineUnreachableError(target.engine.address, str(exc)) from exc
+
+    async def _once(
+        self, request: ClientRequest, target: Target, connection: EngineConnection
+    ) -> None:
+        exchange = self._exchange_for(request, target, connection)
+        request.source = connection
+        try:
+            connection.begin(request.head.method, exchange, scan=not request.route.streams)
+            connection.write(self._head(request, target))
+            request.pipe_body(connection)
+            await exchange.done
+        finally:
+            request.source = None
+            if connection.is_idle:
+                target.pool.release(connection)
+            else:
+                target.pool.discard(connection, abort=not exchange.done.done())
+
+    def _exchange_for(
+        self, request: ClientRequest, target: Target, connection: EngineConnection
+    ) -> Passed:
+        on_answer = self._observer(request.route, target)
+        if request.route.how is How.HIJACK:
+            return Hijacked(request, connection, on_answer)
+        if request.route.edit is Edit.NODE:
+            return Edited(
+                request, connection, on_answer, lambda body: edits.add_node(body, target.engine)
+            )
+        if request.route.edit is Edit.EXEC:
+            return Edited(
+                request, connection, on_answer, lambda body: self._remember_exec(body, target)
+            )
+        return Passed(request, connection, on_answer)
+
+    def _remember_exec(self, body: bytes, target: Target) -> bytes:
+        assert target.container is not None
+        self._fleet.execs.add(edits.created_id(body), target.container)
+        return body
+
+    def _observer(self, route: Route, target: Target) -> Callable[[int], None]:
+        container, fleet = target.container, self._fleet
+        if container is None or not (route.changes or route.path.endswith(("/wait", "/attach"))):
+            return lambda _status: None
+
+        def observe(status: int) -> None:
+            if route.method == "DELETE" and status == 204:  # noqa: PLR2004
+                fleet.forget(container)
+            elif status < 300:  # noqa: PLR2004
+                fleet.touch(container.engine, container.id)
+
+        return observe
+
+    @staticmethod
+    def _head(request: ClientRequest, target: Target) -> bytes:
+        route, head = request.route, request.head
+        path = _path(route, request.params, target.reference)
+        version = clamp(request.version, target.engine)
+        target_line = b"/v%d.%d%s" % (*version, path.encode("ascii"))
+        if head.query:
+            target_line += b"?" + head.query
+        protocol = b"HTTP/1.1" if head.version == (1, 1) else b"HTTP/1.0"
+        start = b"%s %s %s" % (head.method.encode("ascii"), target_line, protocol)
+        return write_head(start, _lines(request))
+
+
+def clamp(version: ApiVersion, engine: Engine) -> ApiVersion:
+    """The API version that *engine* is asked in, for a client that speaks *version*."""
+    return max(min(version, engine.api_version), engine.min_api_version)
+
+
+def _lines(request: ClientRequest) -> list[Header]:
+    if request.route.how is How.HIJACK:
+        return list(request.head.headers.lines)
+    lines = request.head.headers.without(HOP_BY_HOP)
+    if request.route.streams:
+        lines.append((b"Connection", b"close"))
+    return lines
+
+
+def _path(route: Route, params: Mapping[str, str], reference: str | None) -> str:
+    path = route.path
+    for name, value in params.items():
+        path = path.replace("{" + name + "}", reference if reference is not None else value)
+    return path

@@ -1,0 +1,385 @@
+"""Keeps one engine: validates it, follows its events, pings it when it is quiet.
+
+What an observation means is decided in `master.cluster.health`; this carries it out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+
+import orjson
+
+from common.hostport import UnixEndpoint, parse_endpoint
+from engine.client import EngineClient
+from engine.errors import EngineError, EngineTimeoutError, EngineUnreachableError
+from master.cluster import health
+from master.cluster.create_body import SWARM_ID_LABEL
+from master.cluster.health import Effect
+from master.cluster.model import ApiVersion, Engine, Health
+from master.cluster.specs import engine_from_info, validate_info, warnings_for
+from master.cluster.state import ClusterState
+from master.supervisor.refresher import Refresher
+
+_log = logging.getLogger(__name__)
+
+NEWEST_API: ApiVersion = (1, 56)
+"""What we ask an engine for at most; the newest that this manager was written for."""
+
+_SPECS_INTERVAL_S = 300.0
+"""CPUs, memory, labels and version are read again so often (classic: five minutes)."""
+_VALIDATE_TIMEOUT_S = 10.0
+_EVENT_LINE_LIMIT = 4 << 20
+"""Bytes of one event; the largest real ones carry a few hundred labels."""
+
+_RESTATED = ("create", "start", "die", "stop", "kill", "oom", "pause", "unpause", "restart")
+_CONTAINER_ACTIONS = frozenset((*_RESTATED, "rename", "update"))
+"""What changes a container's row or its inspect; exec, attach, top and copy don't."""
+
+
+class Hooks(Protocol):
+    """Who hears of an engine; none of it waits."""
+
+    def publish(self, message: Mapping[str, Any], engine: Engine) -> None:
+        """An event, as the engine sent it."""
+
+    def announce(self, action: str, engine: Engine) -> None:
+        """The cluster's own event about an engine."""
+
+    def connected(self, engine: Engine) -> None:
+        """It is good (again), and the state shows its containers."""
+
+    def created(self, address: str, container_id: str, swarm_id: str) -> None:
+        """A container has been created on it."""
+
+    def destroyed(self, address: str, container_id: str) -> None:
+        """A container is gone for good."""
+
+
+def swarm_id_of(actor: Mapping[str, Any]) -> str:
+    """The Swarm ID among an event's attributes (the container's labels stand there)."""
+    attributes = actor.get("Attributes")
+    return str(attributes.get(SWARM_ID_LABEL, "")) if isinstance(attributes, dict) else ""
+
+
+class Keeper:
+    """One engine's task. `run` ends only by cancellation, when the engine leaves discovery."""
+
+    def __init__(
+        self,
+        address: str,
+        client: EngineClient,
+        state: ClusterState,
+        *,
+        hooks: Hooks,
+        refresh_s: tuple[float, float],
+        failure_limit: int,
+    ) -> None:
+        """*refresh_s* are the least and most seconds between two full refreshes."""
+        self.address = address
+        self.client = client
+        self.refresher = Refresher(address, client, state)
+        self._state = state
+        self._hooks = hooks
+        self._refresh_s = refresh_s
+        self._rng = random.Random(address)  # noqa: S311 - spreads timers, nothing secret
+        self._wake = asyncio.Event()
+        self._follow_now = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+        self._loading = False
+        self._streaming = False
+        self._heard_at = 0.0
+        self._specs_due = 0.0
+        self._warned: set[str] = set()
+        self._since = ""
+        state.put_engine(Engine(address=address, failure_limit=failure_limit))
+
+    @property
+    def engine(self) -> Engine:
+        """The engine as it stands in the state."""
+        found = self._state.engine(self.address)
+        assert found is not None
+        return found
+
+    async def run(self) -> None:
+        """Keep the engine until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(), name=f"events of {self.address}")
+            group.create_task(self._heartbeat(), name=f"heartbeat of {self.address}")
+            group.create_task(self.refresher.run(), name=f"refresh of {self.address}")
+            group.create_task(self._periodically(), name=f"timer of {self.address}")
+
+    async def probe(self, deadline_s: float) -> bool:
+        """Ping it now; whether it answers."""
+        await self._ping(deadline_s)
+        return self.engine.is_healthy and not self.engine.failures
+
+    def suspect(self) -> None:
+        """Somebody failed to reach it: look now, not at the next heartbeat."""
+        self._observe(health.StreamBroken())
+
+    def forget(self) -> None:
+        """It has left discovery."""
+        self._observe(health.RemovedFromDiscovery())
+
+    # Observations and what follows
+
+    def _observe(self, observation: health.Observation) -> None:
+        outcome = health.observe(self.engine, observation, time.time())
+        self._state.put_engine(outcome.engine)
+        for effect in outcome.effects:
+            self._carry_out(effect, outcome.engine)
+
+    def _carry_out(self, effect: Effect, engine: Engine) -> None:
+        if effect is Effect.PROBE:
+            self._wake.set()
+        elif effect is Effect.RESYNC:
+            # A stream that outlived the silence may be a dead one: begin anew. While `_load` runs
+            # this is just what is being done.
+            if self._listening is not None and not self._loading:
+                self._listening.cancel()
+        elif effect is Effect.FORGET:
+            self._state.remove_engine(self.address)
+        elif effect is Effect.ANNOUNCE_DISCONNECT:
+            _log.warning("Engine %s (%s) is lost: %s", engine.name, self.address, engine.error)
+            self.client.pool.fail_unanswered(
+                EngineUnreachableError(self.address, engine.error or "it left the cluster")
+            )
+            self._hooks.announce(effect.event, engine)
+        else:
+            _log.info("Registered Engine %s at %s", engine.name, self.address)
+            self._hooks.announce(effect.event, engine)
+
+    def _failed(self, error: EngineError) -> None:
+        text = f"{error.message}"
+        if isinstance(error, EngineTimeoutError):
+            self._observe(health.TimedOut(text))
+        else:
+            self._observe(health.ConnectFailed(text))
+
+    # Is it there?
+
+    async def _heartbeat(self) -> None:
+        while True:
+            await self._pause_until(self._wake, health.next_probe_s(self.engine, self._rng))
+            engine = self.engine
+            if engine.health is Health.PENDING:
+                continue  # `_follow` validates it
+            quiet_s = time.monotonic() - self._heard_at
+            good = engine.is_healthy and not engine.failures and self._streaming
+            if good and quiet_s < health.PING_INTERVAL_S:
+                continue  # its events say that it lives
+            await self._ping()
+
+    async def _ping(self, deadline_s: float = health.PING_DEADLINE_S) -> None:
+        try:
+            await self.client.ping(deadline_s)
+        except EngineUnreachableError as exc:
+            self._failed(exc)
+        except EngineError as exc:
+            _log.debug("ping of %s: %s", self.address, exc)  # it answered, if not kindly
+            self._alive()
+        else:
+            self._alive()
+
+    def _alive(self) -> None:
+        self._heard_at = time.monotonic()
+        if self.engine.health is Health.UNHEALTHY and not self._streaming:
+            # It may be another daemon at the same address: it has to be validated.
+            self._follow_now.set()
+        else:
+            self._observe(health.Answered())
+
+    @staticmethod
+    async def _pause_until(event: asyncio.Event, seconds: float) -> None:
+        """Sleep, but wake when *event* is set."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        event.clear()
+
+    # What is it, and what happens on it?
+
+    async def _follow(self) -> None:
+        while True:
+            self._follow_now.clear()
+            self._listening = asyncio.create_task(
+                self._listen(), name=f"event stream of {self.address}"
+            )
+            try:
+                await asyncio.wait([self._listening])
+            finally:
+                self._listening.cancel()
+            if self._listening.cancelled():
+                continue  # told to begin anew
+            self._listening.result()
+            await self._pause_until(self._follow_now, health.next_probe_s(self.engine, self._rng))
+
+    async def _listen(self) -> None:
+        try:
+            await self._connect_and_listen()
+        except EngineError as exc:
+            if self.engine.health is Health.PENDING:
+                self._failed(exc)
+            else:
+                _log.debug("event stream of %s: %s", self.address, exc)
+                self._observe(health.StreamBroken())
+        except _RefusedError as exc:
+            self._observe(health.Refused(str(exc)))
+        else:
+            self._observe(health.StreamBroken())
+        finally:
+            self._streaming = False
+
+    async def _connect_and_listen(self) -> None:
+        specs = await self._validate()
+        query = {"since": self._since} if self._since else None
+        async with self.client.stream("GET", "/events", query) as pieces:
+            # The stream stands before the lists are read: nothing falls in between.
+            await self._load(specs)
+            self._streaming = True
+            async for line in _lines(pieces):
+                self._hear(line)
+
+    async def _validate(self) -> Engine:
+        """What the daemon says of itself, checked.
+
+        Raises:
+            EngineError: it does not answer.
+            _RefusedError: it must not be used.
+        """
+        info = await self.client.info(_VALIDATE_TIMEOUT_S)
+        version = await self.client.version(_VALIDATE_TIMEOUT_S)
+        if not isinstance(info, dict) or not isinstance(version, dict):
+            raise _RefusedError("this is no Docker Engine")
+        engines = self._state.engines()
+        if problems := validate_info(info, version, self.address, engines):
+            raise _RefusedError("; ".join(problems))
+        for warning in warnings_for(info, self.address, engines):
+            self._warn_once(warning)
+        ip = await _resolve(self.address)
+        specs = engine_from_info(self.address, ip, info, version, time.time())
+        self.client.api_version = min(specs.api_version, NEWEST_API)
+        return specs
+
+    def _warn_once(self, warning: str) -> None:
+        if warning not in self._warned:
+            self._warned.add(warning)
+            _log.warning("%s", warning)
+
+    async def _load(self, specs: Engine) -> None:
+        self.refresher.mark_images()
+        containers = await self.refresher.load()
+        self._loading = True
+        try:
+            # No wait between the two: placement must not see a healthy engine that looks empty.
+            self._observe(health.Validated(specs))
+            self._state.replace_containers(self.address, containers)
+        finally:
+            self._loading = False
+        self._heard_at = time.monotonic()
+        self._hooks.connected(self.engine)
+
+    def _hear(self, line: bytes) -> None:
+        self._heard_at = time.monotonic()
+        try:
+            message = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            _log.warning("Engine %s sent an event that is not JSON", self.address)
+            return
+        if not isinstance(message, dict):
+            return
+        self._remember_time(message)
+        self._apply(message)
+        self._hooks.publish(message, self.engine)
+
+    def _remember_time(self, message: dict[str, Any]) -> None:
+        nano = message.get("timeNano")
+        if isinstance(nano, int):
+            # One nanosecond later: what has been heard is not told again.
+            seconds, rest = divmod(nano + 1, 1_000_000_000)
+            self._since = f"{seconds}.{rest:09d}"
+
+    def _apply(self, message: dict[str, Any]) -> None:
+        kind, action = message.get("Type"), str(message.get("Action", ""))
+        actor = message.get("Actor")
+        actor = actor if isinstance(actor, dict) else {}
+        subject = str(actor.get("ID", ""))
+        if kind == "container":
+            if action == "create":
+                self._hooks.created(self.address, subject, swarm_id_of(actor))
+            if action == "destroy":
+                self.refresher.drop(subject)
+                self._hooks.destroyed(self.address, subject)
+            elif action in _CONTAINER_ACTIONS or action.startswith("health_status"):
+                self.refresher.mark(subject)
+            elif action == "commit":
+                self.refresher.mark_images()
+        elif kind == "image":
+            self.refresher.mark_images()
+        elif kind == "network" and action in ("connect", "disconnect"):
+            attributes = actor.get("Attributes")
+            if isinstance(attributes, dict) and attributes.get("container"):
+                self.refresher.mark(str(attributes["container"]))
+        elif kind == "daemon":
+            self._specs_due = 0.0  # "reload": labels may be others
+
+    # Now and then
+
+    async def _periodically(self) -> None:
+        low, high = self._refresh_s
+        self._specs_due = time.monotonic() + _SPECS_INTERVAL_S
+        while True:
+            await asyncio.sleep(self._rng.uniform(low, max(low, high)))
+            if not self.engine.is_healthy:
+                continue
+            self.refresher.mark_all()
+            await self.refresher.flush()
+            if time.monotonic() >= self._specs_due:
+                await self._reread_specs()
+
+    async def _reread_specs(self) -> None:
+        self._specs_due = time.monotonic() + _SPECS_INTERVAL_S
+        try:
+            self._observe(health.Validated(await self._validate()))
+        except _RefusedError as exc:
+            self._observe(health.Refused(str(exc)))
+        except EngineError as exc:
+            _log.debug("specs of %s: %s", self.address, exc)  # the heartbeat judges
+
+
+class _RefusedError(Exception):
+    """The daemon answers, but must not be used; the text says why."""
+
+
+async def _resolve(address: str) -> str:
+    """The IP address where the engine's published ports can be reached."""
+    endpoint = parse_endpoint(address)
+    if isinstance(endpoint, UnixEndpoint):
+        return "127.0.0.1"
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except OSError as exc:
+        raise EngineUnreachableError(
+            address, f"lookup {endpoint.host}: {exc.strerror or exc}", sent=False
+        ) from exc
+    return str(found[0][4][0])
+
+
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The JSON documents of an event stream: split at line feeds only."""
+    held = b""
+    async for piece in pieces:
+        *lines, held = (held + piece).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield line
+        if len(held) > _EVENT_LINE_LIMIT:
+            raise EngineUnreachableError("", "an event without end")

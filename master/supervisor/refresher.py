@@ -1,0 +1,184 @@
+"""Keeps one engine's containers and images in the state: what is dirty is read anew.
+
+Events and our own writes only mark things dirty; what is true is read from the engine. Marks are
+collected for a moment, so that a burst of events costs one call; a reader who must not see the
+past asks for a `flush`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from typing import Any
+
+from engine.client import EngineClient
+from engine.errors import EngineError, EngineStatusError
+from master.cluster.model import Container, ContainerConfig
+from master.cluster.rows import config_from_inspect, container_from_row, image_from_row
+from master.cluster.state import ClusterState
+
+_log = logging.getLogger(__name__)
+
+_DEBOUNCE_S = 0.2
+"""How long marks are collected while nobody waits for them."""
+_PARALLEL_INSPECTS = 8
+_LIST_BY_ID_LIMIT = 40
+"""From so many marks on the whole list is cheaper than a filter of IDs."""
+_REMEMBER_GONE = 4096
+"""Removed IDs that are remembered, so that a list that was on the way can't revive one."""
+
+
+class Refresher:
+    """Marks, and the one task that works them off."""
+
+    def __init__(self, address: str, client: EngineClient, state: ClusterState) -> None:
+        self._address = address
+        self._client = client
+        self._state = state
+        self._dirty: set[str] = set()
+        self._all_dirty = False
+        self._images_dirty = False
+        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._wanted = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._next: list[asyncio.Future[None]] = []
+        self._current: list[asyncio.Future[None]] | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is marked and nothing is being read."""
+        return self._current is None and not self._wanted.is_set()
+
+    def mark(self, container_id: str) -> None:
+        """This container may have changed."""
+        self._dirty.add(container_id)
+        self._wanted.set()
+
+    def mark_images(self) -> None:
+        """The images may have changed."""
+        self._images_dirty = True
+        self._wanted.set()
+
+    def mark_all(self) -> None:
+        """Anything may have changed."""
+        self._all_dirty = self._images_dirty = True
+        self._wanted.set()
+
+    def drop(self, container_id: str) -> None:
+        """This container is gone for good."""
+        self._gone[container_id] = None
+        while len(self._gone) > _REMEMBER_GONE:
+            self._gone.popitem(last=False)
+        self._dirty.discard(container_id)
+        self._state.remove_container(self._address, container_id)
+
+    async def flush(self) -> None:
+        """Wait until all that is marked now has been read (or could not be)."""
+        if self.is_settled:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._wanted.is_set():
+            self._next.append(done)
+            self._urgent.set()
+        else:
+            assert self._current is not None
+            self._current.append(done)
+        await done
+
+    async def run(self) -> None:
+        """Work marks off until cancelled; errors of the engine are its keeper's to notice."""
+        try:
+            while True:
+                await self._wanted.wait()
+                await self._collect()
+                self._current, self._next = self._next, []
+                self._urgent.clear()
+                try:
+                    await self._work()
+                except EngineError as exc:
+                    # The marks stay: whoever brings the engine back marks everything anyway.
+                    _log.debug("refresh of %s failed: %s", self._address, exc)
+                finally:
+                    self._release()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        waiting = [*(self._current or []), *([] if self._current is not None else self._next)]
+        self._current = None
+        for done in waiting:
+            if not done.done():
+                done.set_result(None)
+
+    async def _collect(self) -> None:
+        try:
+            async with asyncio.timeout(_DEBOUNCE_S):
+                await self._urgent.wait()
+        except TimeoutError:
+            return
+
+    async def _work(self) -> None:
+        ids, self._dirty = self._dirty, set()
+        everything, self._all_dirty = self._all_dirty, False
+        images, self._images_dirty = self._images_dirty, False
+        self._wanted.clear()
+        if everything or len(ids) > _LIST_BY_ID_LIMIT:
+            self._state.replace_containers(self._address, await self.load(ids))
+        elif ids:
+            await self._refresh_some(ids)
+        if images or everything:
+            await self.refresh_images()
+
+    async def load(self, changed: set[str] | None = None) -> list[Container]:
+        """Read all containers; inspected are the new ones, the *changed*, and the visibly changed.
+
+        Args:
+            changed: IDs whose inspect must be read again; None: of all.
+
+        Raises:
+            EngineError: the engine does not answer, or refuses its list.
+        """
+        rows = await self._client.list_containers()
+        rows = [row for row in rows if row.get("Id") not in self._gone]
+        return await self._with_configs(rows, changed)
+
+    async def refresh_images(self) -> None:
+        """Read all images."""
+        rows = await self._client.list_images()
+        images = [image_from_row(self._address, row) for row in rows]
+        self._state.replace_images(self._address, images)
+
+    async def _refresh_some(self, ids: set[str]) -> None:
+        rows = await self._client.list_containers(sorted(ids))
+        found = {row.get("Id") for row in rows}
+        for container in await self._with_configs(rows, ids):
+            if container.id not in self._gone:
+                self._state.put_container(container)
+        for missing in ids - found:
+            self._state.remove_container(self._address, missing)
+
+    async def _with_configs(
+        self, rows: list[dict[str, Any]], changed: set[str] | None
+    ) -> list[Container]:
+        limit = asyncio.Semaphore(_PARALLEL_INSPECTS)
+
+        async def one(row: dict[str, Any]) -> Container:
+            container_id = str(row.get("Id"))
+            known = self._state.container(self._address, container_id)
+            same = known is not None and known.state == row.get("State")
+            if known is not None and same and changed is not None and container_id not in changed:
+                return container_from_row(self._address, row, known.config)
+            async with limit:
+                return container_from_row(self._address, row, await self._config(container_id))
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(row)) for row in rows]
+        return [task.result() for task in tasks]
+
+    async def _config(self, container_id: str) -> ContainerConfig:
+        try:
+            return config_from_inspect(await self._client.inspect_container(container_id))
+        except EngineStatusError:
+            # Removed between the two calls, or broken on the engine's disk: its row still counts.
+            return ContainerConfig()
