@@ -1,0 +1,46 @@
+"""``swarm manage``: run the manager."""
+
+import logging
+
+from common import logs
+from swarm.command import Command
+from swarm.flags import Parsed
+from swarm.manage_flags import FLAGS
+
+_log = logging.getLogger(__name__)
+
+
+def run(parsed: Parsed) -> int:
+    """Run the manager until told to stop.
+
+    Raises:
+        UsageError: the command line cannot be used.
+        BadDiscoveryError: the discovery cannot be used.
+    """
+    from swarm.manage_settings import plan  # noqa: PLC0415 (start-up time of --help)
+
+    todo = plan(parsed)
+    logs.set_up(todo.settings.log_level)
+    for warning in todo.warnings:
+        _log.warning("%s", warning)
+    for notice in todo.notices:
+        _log.info("%s", notice)
+
+    from master.runtime import run as run_manager  # noqa: PLC0415 (start-up time of --help)
+
+    run_manager(todo.settings)
+    return 0
+
+
+COMMAND = Command(
+    name="manage",
+    alias="m",
+    summary="serve many engines as one",
+    usage="[DISCOVERY]",
+    flags=FLAGS,
+    run=run,
+    notes=(
+        "Without DISCOVERY the local engine (DOCKER_HOST, else unix:///var/run/docker.sock) is"
+        " served as a cluster of one."
+    ),
+)

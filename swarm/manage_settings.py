@@ -1,0 +1,209 @@
+"""From the command line of ``swarm manage`` to the manager's settings."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from common.hostport import (
+    Endpoint,
+    TcpEndpoint,
+    UnixEndpoint,
+    is_reachable_hostport,
+    parse_endpoint,
+)
+from common.tls import TlsFiles, check_flags, server_context
+from discovery.uri import ConsulTarget, NodesTarget, Target, parse_uri
+from master.settings import DEFAULT_FILTERS, DEFAULT_HOSTS, Settings, SettingsError
+from swarm.command import discovery_argument, discovery_options, log_level
+from swarm.flags import Parsed, UsageError, duration
+from swarm.manage_flags import PULL_SCOPES
+
+_LOCAL_ENGINE = "unix:///var/run/docker.sock"
+_DEFAULT_OVERCOMMIT = 0.05
+_DEPRECATED_RETRY = 3
+_LOOPBACK = frozenset({"", "0.0.0.0", "::", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What ``swarm manage`` is about to do."""
+
+    settings: Settings
+    notices: tuple[str, ...]
+    """To be logged at the level info."""
+    warnings: tuple[str, ...]
+
+
+def plan(parsed: Parsed) -> Plan:
+    """Check the command line, in the order in which classic Swarm did.
+
+    Raises:
+        UsageError: something cannot be used; in classic's words where it had some.
+        BadDiscoveryError: the discovery cannot be used.
+    """
+    warnings: list[str] = []
+    notices: list[str] = []
+    if parsed.is_on("experimental"):
+        notices.append("--experimental has no effect: this version has no experimental features")
+    uri = _discovery(parsed, notices, warnings)
+    options = discovery_options(parsed)
+    target = parse_uri(uri, options, environ=parsed.environ)
+    if isinstance(target, ConsulTarget) and target.token:
+        options["kv.token"] = target.token
+    _check_retired(parsed)
+    _check_replication(parsed, target)
+    overcommit, create_retry = _cluster_options(parsed, warnings)
+    hosts = parsed.many("host") or DEFAULT_HOSTS
+    try:
+        settings = Settings.checked(
+            discovery=uri,
+            discovery_opts=options,
+            hosts=hosts,
+            advertise=parsed.text("advertise"),
+            strategy=parsed.text("strategy"),
+            filters=parsed.many("filter") or DEFAULT_FILTERS,
+            overcommit=overcommit,
+            create_retry=create_retry,
+            heartbeat_s=duration(parsed, "heartbeat"),
+            refresh_min_s=parsed.number("engine-refresh-min-interval"),
+            refresh_max_s=parsed.number("engine-refresh-max-interval"),
+            failure_retry=int(parsed.number("engine-failure-retry")),
+            tls=_tls(parsed),
+            cors=parsed.is_on("api-enable-cors"),
+            pull_scope=_pull_scope(parsed),
+            refresh_on_node_filter=parsed.is_on("refresh-on-node-filter"),
+            container_name_refresh_filter=parsed.text("container-name-refresh-filter"),
+            log_level=log_level(parsed),
+        )
+    except SettingsError as exc:
+        raise UsageError(str(exc)) from exc
+    _check_not_itself(settings, target)
+    return Plan(settings, tuple(notices), tuple(warnings))
+
+
+def _discovery(parsed: Parsed, notices: list[str], warnings: list[str]) -> str:
+    """Return the discovery's URI; with none at all, one of the local engine."""
+    uri = discovery_argument(parsed)
+    if len(parsed.args) > 1:
+        if not uri:
+            raise UsageError("discovery required to manage a cluster. See 'swarm manage --help'.")
+        warnings.append(f"SWARM_DISCOVERY is used: {len(parsed.args)} arguments are not one")
+    if uri:
+        return uri
+    engine = parsed.environ.get("DOCKER_HOST") or _LOCAL_ENGINE
+    try:
+        endpoint = parse_endpoint(engine)
+    except ValueError as exc:
+        raise UsageError(
+            f"DOCKER_HOST={engine} names no engine that can be managed (tcp://HOST:PORT or"
+            f" unix:///PATH): {exc}"
+        ) from exc
+    notices.append(f"No discovery is given: serving the engine at {endpoint} as a cluster of one")
+    return f"nodes://{endpoint}"
+
+
+def _check_retired(parsed: Parsed) -> None:
+    if parsed.number("engine-refresh-retry") != _DEPRECATED_RETRY:
+        raise UsageError("--engine-refresh-retry is deprecated. Use --engine-failure-retry")
+    driver = parsed.text("cluster-driver")
+    if driver != "swarm":
+        raise UsageError(f'unsupported cluster "{driver}"')
+
+
+def _check_replication(parsed: Parsed, target: Target) -> None:
+    """Check what belongs to ``--replication`` as classic did, then say that it is not here yet."""
+    ttl_s = duration(parsed, "replication-ttl")
+    if not parsed.is_on("replication"):
+        return
+    advertise = parsed.text("advertise")
+    if not advertise:
+        raise UsageError("--advertise address must be provided when using --leader-election")
+    if not is_reachable_hostport(advertise):
+        raise UsageError("--advertise should be of the form ip:port or hostname:port")
+    if ttl_s <= 0:
+        raise UsageError("--replication-ttl should be a positive number")
+    if not isinstance(target, ConsulTarget):
+        raise UsageError(
+            "Leader election is only supported with consul, etcd and zookeeper discovery."
+        )
+    raise UsageError("--replication is not available in this version")
+
+
+def _cluster_options(parsed: Parsed, warnings: list[str]) -> tuple[float, int]:
+    """Return overcommit and create retries; what cannot be read counts as 0, as it always did."""
+    overcommit, create_retry = _DEFAULT_OVERCOMMIT, 0
+    for option in parsed.many("cluster-opt"):
+        key, equals, value = option.partition("=")
+        if key == "swarm.overcommit" and equals:
+            overcommit = _number(option, value, warnings)
+        elif key == "swarm.createretry" and equals:
+            create_retry = int(_number(option, value, warnings, kind=int))
+        else:
+            warnings.append(f"--cluster-opt {option} is not known and has no effect")
+    if -1 < overcommit < 0:
+        warnings.append(
+            f"swarm.overcommit={overcommit:g} is below 0: engines give out less than they have"
+        )
+    return overcommit, create_retry
+
+
+def _number(
+    option: str, value: str, warnings: list[str], *, kind: type[int] | type[float] = float
+) -> float:
+    # An underscore makes a number to Python, not to anybody else.
+    with suppress(ValueError):
+        return kind(value.replace("_", "?"))
+    warnings.append(f"--cluster-opt {option} is not a number and counts as 0")
+    return 0
+
+
+def _tls(parsed: Parsed) -> TlsFiles | None:
+    try:
+        files = check_flags(
+            tls=parsed.is_on("tls"),
+            verify=parsed.is_on("tlsverify"),
+            ca=parsed.text("tlscacert"),
+            cert=parsed.text("tlscert"),
+            key=parsed.text("tlskey"),
+        )
+        if files is not None:
+            server_context(files)  # only to see, before anything starts, whether they are good
+    except ValueError as exc:
+        raise UsageError(str(exc)) from exc
+    return files
+
+
+def _pull_scope(parsed: Parsed) -> str:
+    scope = parsed.text("pull-scope")
+    if scope not in PULL_SCOPES:
+        raise UsageError(f'--pull-scope should be one of {", ".join(PULL_SCOPES)}, not "{scope}"')
+    return scope
+
+
+def _check_not_itself(settings: Settings, target: Target) -> None:
+    """Refuse to listen where a listed engine is: that engine would be this manager.
+
+    Worse with a unix socket, whose file a listener replaces: the engine would lose its own.
+    """
+    if not isinstance(target, NodesTarget):
+        return
+    listeners = [parse_endpoint(host) for host in settings.hosts]
+    for address in target.addresses:
+        if any(_is_same(address.endpoint, listener) for listener in listeners):
+            raise UsageError(
+                f"cannot listen on {address}, since an engine is to be found there:"
+                " give another address with --host"
+            )
+
+
+def _is_same(engine: Endpoint, listener: Endpoint) -> bool:
+    if isinstance(engine, UnixEndpoint) or isinstance(listener, UnixEndpoint):
+        return engine == listener
+    return engine.port == listener.port and _is_same_host(engine, listener)
+
+
+def _is_same_host(engine: TcpEndpoint, listener: TcpEndpoint) -> bool:
+    if engine.host == listener.host:
+        return True
+    # Only what is certain: on 0.0.0.0 the manager also answers for names of this machine that
+    # cannot be told from others without asking the network.
+    return engine.host in {"127.0.0.1", *_LOOPBACK} and listener.host in {"127.0.0.1", *_LOOPBACK}

@@ -1,0 +1,187 @@
+import pytest
+
+from master.settings import DEFAULT_FILTERS, STRATEGIES, Settings, SettingsError
+from scheduler import filters, strategies
+from swarm.command import GLOBAL_FLAGS
+from swarm.flags import UsageError, parse
+from swarm.manage_flags import FLAGS
+from swarm.manage_settings import Plan, plan
+
+
+def planned(*argv: str, **environ: str) -> Plan:
+    return plan(parse((*FLAGS, *GLOBAL_FLAGS), argv, environ))
+
+
+def test_the_defaults_are_classic_s() -> None:
+    assert planned("nodes://a:1").settings == Settings(
+        discovery="nodes://a:1",
+        hosts=("tcp://127.0.0.1:2375",),
+        strategy="spread",
+        filters=(
+            "health",
+            "port",
+            "containerslots",
+            "dependency",
+            "affinity",
+            "constraint",
+            "whitelist",
+        ),
+        overcommit=0.05,
+        create_retry=0,
+        heartbeat_s=60,
+        refresh_min_s=30,
+        refresh_max_s=60,
+        failure_retry=3,
+        pull_scope="placeable",
+        log_level="info",
+    )
+
+
+def test_every_flag_reaches_its_setting() -> None:
+    settings = planned(
+        *("-H", "0.0.0.0:1", "-H", "unix:///s.sock", "--addr", "m:1"),
+        *("--strategy", "binpacking", "-f", "port", "--filter=health"),
+        *("--cluster-opt", "swarm.overcommit=0.5", "--cluster-opt", "swarm.createretry=2"),
+        *("--heartbeat=1s", "--engine-refresh-min-interval=1s", "--engine-refresh-max-interval=2s"),
+        *("--engine-failure-retry=5", "--cors", "--refresh-on-node-filter"),
+        *("--container-name-refresh-filter", "x", "--pull-scope=all", "-l", "warn"),
+        *("--discovery-opt", "kv.path=p", "--discovery-opt=kv.token=t", "consul://c/swarm"),
+    ).settings
+    assert settings == Settings(
+        discovery="consul://c/swarm",
+        discovery_opts={"kv.path": "p", "kv.token": "t"},
+        hosts=("tcp://0.0.0.0:1", "unix:///s.sock"),
+        advertise="m:1",
+        strategy="binpack",
+        filters=("port", "health"),
+        overcommit=0.5,
+        create_retry=2,
+        heartbeat_s=1,
+        refresh_min_s=1,
+        refresh_max_s=2,
+        failure_retry=5,
+        cors=True,
+        refresh_on_node_filter=True,
+        container_name_refresh_filter="x",
+        pull_scope="all",
+        log_level="warn",
+    )
+
+
+def test_the_environment_gives_discovery_hosts_and_token() -> None:
+    settings = planned(
+        SWARM_DISCOVERY="consul://c/swarm",
+        SWARM_HOST="tcp://a:1,unix:///s",
+        SWARM_ADVERTISE="m:1",
+        CONSUL_HTTP_TOKEN="t",
+    ).settings
+    assert settings.discovery == "consul://c/swarm"
+    assert settings.hosts == ("tcp://a:1", "unix:///s")
+    assert settings.advertise == "m:1"
+    assert settings.discovery_opts == {"kv.token": "t"}
+    assert "'t'" not in repr(settings)
+
+
+def test_without_discovery_the_local_engine_is_a_cluster_of_one() -> None:
+    local = planned()
+    assert local.settings.discovery == "nodes://unix:///var/run/docker.sock"
+    assert local.notices == (
+        (
+            "No discovery is given: serving the engine at unix:///var/run/docker.sock as a cluster"
+            " of one"
+        ),
+    )
+    assert planned(DOCKER_HOST="tcp://e:1").settings.discovery == "nodes://tcp://e:1"
+    assert not planned("a:1").notices
+
+
+@pytest.mark.parametrize("engine", ["ssh://user@h", "tcp://h", "fd://"])
+def test_a_docker_host_that_cannot_be_managed_is_refused(engine: str) -> None:
+    with pytest.raises(UsageError, match=f"DOCKER_HOST={engine} names no engine"):
+        planned(DOCKER_HOST=engine)
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ"),
+    [
+        pytest.param((), {"DOCKER_HOST": "tcp://127.0.0.1:2375"}, id="docker-host-is-the-manager"),
+        pytest.param(("localhost:2375",), {}, id="other-name"),
+        pytest.param(("-H", "0.0.0.0:1", "127.0.0.1:1"), {}, id="every-interface"),
+        pytest.param(("-H", "unix:///var/run/docker.sock"), {}, id="the-engine-s-own-socket"),
+        pytest.param(("-H", "unix:///a", "x:1,unix:///a"), {}, id="socket-in-a-list"),
+    ],
+)
+def test_the_manager_does_not_listen_where_an_engine_is(
+    argv: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    with pytest.raises(UsageError, match=r"cannot listen on .* an engine is to be found there"):
+        planned(*argv, **environ)
+
+
+@pytest.mark.parametrize("argv", [("127.0.0.11:2375",), ("-H", "unix:///b", "unix:///a")])
+def test_neighbours_are_not_taken_for_the_manager(argv: tuple[str, ...]) -> None:
+    assert planned(*argv).settings
+
+
+def test_several_arguments_leave_the_environment_s_discovery_in_charge() -> None:
+    result = planned("a:1", "b:1", SWARM_DISCOVERY="c:1")
+    assert result.settings.discovery == "c:1"
+    assert result.warnings == ("SWARM_DISCOVERY is used: 2 arguments are not one",)
+
+
+@pytest.mark.parametrize(
+    ("option", "overcommit", "retry", "warning"),
+    [
+        ("swarm.overcommit=abc", 0, 0, "is not a number and counts as 0"),
+        ("swarm.overcommit=1_0", 0, 0, "is not a number and counts as 0"),
+        ("swarm.createretry=1.5", 0.05, 0, "is not a number and counts as 0"),
+        ("swarm.overcommit=-0.5", -0.5, 0, "engines give out less than they have"),
+        ("swarm.colour=red", 0.05, 0, "is not known and has no effect"),
+        ("swarm.overcommit", 0.05, 0, "is not known and has no effect"),
+    ],
+)
+def test_a_doubtful_cluster_option_is_warned_of(
+    option: str, overcommit: float, retry: int, warning: str
+) -> None:
+    result = planned("--cluster-opt", option, "a:1")
+    assert (result.settings.overcommit, result.settings.create_retry) == (overcommit, retry)
+    (text,) = result.warnings
+    assert warning in text
+
+
+def test_a_switched_off_replication_is_nothing() -> None:
+    assert planned("--replication=false", "a:1").settings
+
+
+def test_an_experimental_flag_without_effect_is_said_so() -> None:
+    assert planned("-experimental", "a:1").notices == (
+        "--experimental has no effect: this version has no experimental features",
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "level"),
+    [
+        ((), "info"),
+        (("--debug",), "debug"),
+        (("--debug", "-l", "WARN"), "warn"),
+    ],
+)
+def test_a_log_level_wins_over_debug(argv: tuple[str, ...], level: str) -> None:
+    settings = planned(*argv, "a:1").settings
+    assert settings.log_level == level
+    assert settings.debug is (level == "debug")
+
+
+def test_settings_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(SettingsError, match="colour"):
+        Settings.checked(discovery="a:1", colour="red")
+    with pytest.raises(SettingsError, match="at least one --host"):
+        Settings.checked(discovery="a:1", hosts=())
+
+
+def test_settings_know_the_scheduler_s_filters_and_strategies() -> None:
+    assert list(filters.FILTERS) == list(DEFAULT_FILTERS)
+    assert set(STRATEGIES) <= strategies.STRATEGIES.keys()
+    for name in strategies.STRATEGIES:
+        assert Settings.checked(discovery="a:1", strategy=name)
