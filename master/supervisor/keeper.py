@@ -167,15 +167,18 @@ class Keeper:
 
     async def _heartbeat(self) -> None:
         while True:
-            await self._pause_until(self._wake, health.next_probe_s(self.engine, self._rng))
+            delay = health.next_probe_s(self.engine, self._rng, quiet_s=self._quiet_s())
+            is_told = await self._pause_until(self._wake, delay)
             engine = self.engine
             if engine.health is Health.PENDING:
                 continue  # `_follow` validates it
-            quiet_s = time.monotonic() - self._heard_at
-            good = engine.is_healthy and not engine.failures and self._streaming
-            if good and quiet_s < health.PING_INTERVAL_S:
-                continue  # its events say that it lives
-            await self._ping()
+            is_lively = self._streaming and self._quiet_s() < health.PING_INTERVAL_S
+            if is_told or engine.failures or not is_lively:
+                await self._ping()
+
+    def _quiet_s(self) -> float:
+        """Seconds since it was last heard; 0 without a stream, over which it could be."""
+        return time.monotonic() - self._heard_at if self._streaming else 0.0
 
     async def _ping(self, deadline_s: float = health.PING_DEADLINE_S) -> None:
         try:
@@ -197,12 +200,14 @@ class Keeper:
             self._observe(health.Answered())
 
     @staticmethod
-    async def _pause_until(event: asyncio.Event, seconds: float) -> None:
-        """Sleep, but wake when *event* is set."""
+    async def _pause_until(event: asyncio.Event, seconds: float) -> bool:
+        """Sleep, but wake when *event* is set; whether it was."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await event.wait()
+        was_set = event.is_set()
         event.clear()
+        return was_set
 
     # What is it, and what happens on it?
 
@@ -219,7 +224,12 @@ class Keeper:
             if self._listening.cancelled():
                 continue  # told to begin anew
             self._listening.result()
-            await self._pause_until(self._follow_now, health.next_probe_s(self.engine, self._rng))
+            await self._pause_until(self._follow_now, self._retry_s())
+
+    def _retry_s(self) -> float:
+        if self.engine.is_healthy:
+            return health.PROBE_GAP_S  # the heartbeat judges; events must not be missed meanwhile
+        return health.next_probe_s(self.engine, self._rng)
 
     async def _listen(self) -> None:
         try:
@@ -341,6 +351,8 @@ class Keeper:
                 continue
             self.refresher.mark_all()
             await self.refresher.flush()
+            if self.refresher.is_current:
+                self._observe(health.Answered(is_refresh=True))
             if time.monotonic() >= self._specs_due:
                 await self._reread_specs()
 

@@ -40,6 +40,8 @@ class Refresher:
         self._all_dirty = False
         self._images_dirty = False
         self._gone: OrderedDict[str, None] = OrderedDict()
+        self.is_current = False
+        """Whether the last reading succeeded."""
         self._wanted = asyncio.Event()
         self._urgent = asyncio.Event()
         self._next: list[asyncio.Future[None]] = []
@@ -94,8 +96,10 @@ class Refresher:
                 await self._collect()
                 self._current, self._next = self._next, []
                 self._urgent.clear()
+                self.is_current = False
                 try:
                     await self._work()
+                    self.is_current = True
                 except EngineError as exc:
                     # The marks stay: whoever brings the engine back marks everything anyway.
                     _log.debug("refresh of %s failed: %s", self._address, exc)

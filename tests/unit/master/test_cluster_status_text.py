@@ -76,7 +76,12 @@ def test_human_duration(seconds: float, expected: str) -> None:
     assert human_duration(seconds) == expected
 
 
-durations = st.floats(min_value=0, max_value=10 * 365 * DAY)
+UNIT_ENDS = [MINUTE, HOUR, 48 * HOUR, 14 * DAY, 60 * DAY, 730 * DAY]
+"""Where one unit makes way for the next; 60 days are no whole number of weeks."""
+
+durations = st.floats(min_value=0, max_value=10 * 365 * DAY) | st.builds(
+    float.__sub__, st.sampled_from([float(end) for end in UNIT_ENDS]), st.floats(0, 3 * HOUR)
+).filter(lambda seconds: seconds >= 0)
 
 
 @given(durations, st.floats(min_value=0, max_value=1))
@@ -86,8 +91,25 @@ def test_the_text_stays_until_the_next_change_and_then_changes(seconds: float, p
     before = seconds + (change - seconds) * part
     assume(change - before > 1e-3)
     assert human_duration(before) == human_duration(seconds)
-    # Weeks end in the middle of one (60 days): "8 weeks" may be the last text of its kind.
     assert human_duration(change) != human_duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "change"),
+    [
+        pytest.param(-3, 1, id="in-the-future"),
+        pytest.param(59.5, MINUTE, id="minute"),
+        pytest.param(59 * MINUTE, HOUR, id="hour"),
+        pytest.param(HOUR, 1.5 * HOUR, id="hours-are-rounded"),
+        pytest.param(47 * HOUR, 47.5 * HOUR, id="days"),
+        pytest.param(13 * DAY, 14 * DAY - HOUR / 2, id="weeks"),
+        pytest.param(59 * DAY, 60 * DAY - HOUR / 2, id="months-begin-within-a-week"),
+        pytest.param(725 * DAY, 730 * DAY - HOUR / 2, id="years-begin-within-a-month"),
+        pytest.param(730 * DAY, 1095 * DAY, id="years-are-not-rounded"),
+    ],
+)
+def test_when_a_text_changes(seconds: float, change: float) -> None:
+    assert next_change(seconds) == change
 
 
 def test_walking_from_change_to_change_counts_upwards() -> None:
