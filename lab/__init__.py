@@ -1,0 +1,1 @@
+"""A local cluster of real parts on one machine: for the demo, the tests and whoever develops."""
