@@ -119,17 +119,17 @@ class RequestHead:
         return self.target.partition(b"?")[2]
 
     @cached_property
-    def upgrade(self) -> bytes:
-        """The protocol that the client wants to switch to, in lower case; else empty."""
-        if b"upgrade" not in self.headers.tokens(b"connection"):
-            return b""
-        return self.headers.get(b"upgrade").lower()
+    def keeps_alive(self) -> bool:
+        """Whether the client may send another request on this connection.
+
+        Of HTTP/1.0 clients one request is taken: most of them read until the connection ends.
+        """
+        return self.version == (1, 1) and b"close" not in self.headers.tokens(b"connection")
 
     @cached_property
-    def keeps_alive(self) -> bool:
-        """Whether the client means to send another request on this connection."""
-        tokens = self.headers.tokens(b"connection")
-        return b"keep-alive" in tokens if self.version == (1, 0) else b"close" not in tokens
+    def expects_continue(self) -> bool:
+        """Whether the client may wait for ``100 Continue`` before it sends its body."""
+        return self.headers.get(b"expect").lower() == b"100-continue"
 
 
 def parse_request(block: bytes) -> RequestHead:
@@ -304,13 +304,17 @@ def request_body(head: RequestHead) -> BodyScanner:
         BadMessageError: its length is contradictory or unknown: the next request's start could be
             anywhere, which is how requests are smuggled.
     """
-    encodings = head.headers.tokens(b"transfer-encoding")
+    encodings = head.headers.all(b"transfer-encoding")
     lengths = set(head.headers.all(b"content-length"))
-    if encodings:
-        if encodings != {b"chunked"} or lengths:
-            raise BadMessageError("unsupported transfer encoding", 501 if not lengths else 400)
-        return ChunkedScanner()
-    return LengthScanner(_length(lengths))
+    if not encodings:
+        return LengthScanner(_length(lengths))
+    if lengths:
+        raise BadMessageError("both Content-Length and Transfer-Encoding")
+    if head.version == (1, 0):  # engines ignore it there, and would take the body for a request
+        raise BadMessageError("Transfer-Encoding in an HTTP/1.0 request")
+    if [encoding.lower() for encoding in encodings] != [b"chunked"]:
+        raise BadMessageError("unsupported transfer encoding", 501)
+    return ChunkedScanner()
 
 
 def response_body(head: ResponseHead, method: str) -> BodyScanner:

@@ -129,7 +129,7 @@ class _Watcher:
 
     async def _has_left(self, engines: Mapping[Address, Entry]) -> bool:
         """Tell whether the cluster's only engine is gone because its agent's session is."""
-        if engines or len(self._engines) != 1:
+        if len(self._engines) != 1 or not self._engines.keys().isdisjoint(engines):
             return False
         (entry,) = self._engines.values()
         try:

@@ -48,16 +48,16 @@ class LossGuard:
     def observe(self, seen: Mapping[Address, str], now: float, *, has_left: bool) -> Verdict:
         """Judge the answer *seen* at the time *now* (monotonic seconds).
 
-        *has_left* says of a single engine whose loss would empty the cluster that its agent is
-        known to be gone, since its session is.
+        *has_left* says of a cluster's only engine that its agent is known to be gone, since the
+        session behind its key is. That proves nothing after trouble, when all sessions may be.
         """
         missing = self._believed.keys() - seen.keys()
         if not missing or not self._is_doubtful(seen, has_left=has_left):
             return self._believe(seen)
         if self._held_since is None:
             self._held_since = now
-        # From here on the store has to prove itself: agents come back one by one, and each that
-        # does must not make the others' absence look ordinary.
+        # From here on only agents that come back can end it early: a session that is gone now
+        # may have gone with the store's data.
         self._is_troubled = True
         left_s = self._held_since + self._grace_s - now
         if left_s <= 0:
@@ -65,10 +65,11 @@ class LossGuard:
         return Verdict(frozenset(self._believed.keys() | seen.keys()), frozenset(missing), left_s)
 
     def _is_doubtful(self, seen: Mapping[Address, str], *, has_left: bool) -> bool:
-        if self._is_troubled:
-            # One key that is still the very same proves that the store is, and knows.
-            return not any(self._believed.get(address) == mark for address, mark in seen.items())
-        return not seen and not (has_left and len(self._believed) == 1)
+        # One key that is still the very same proves that the store is, and knows. Demanded even
+        # without trouble: a store can be replaced between two queries, and nobody notices.
+        if any(self._believed.get(address) == mark for address, mark in seen.items()):
+            return False
+        return self._is_troubled or not (has_left and len(self._believed) == 1)
 
     def _believe(self, seen: Mapping[Address, str]) -> Verdict:
         self._believed = dict(seen)

@@ -4,7 +4,7 @@ import logging
 
 from common import logs
 from swarm.command import Command
-from swarm.flags import Parsed
+from swarm.flags import Parsed, UsageError
 from swarm.manage_flags import FLAGS
 
 _log = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ def run(parsed: Parsed) -> int:
     """Run the manager until told to stop.
 
     Raises:
-        UsageError: the command line cannot be used.
+        UsageError: the command line cannot be used, or an address to listen on is taken.
         BadDiscoveryError: the discovery cannot be used.
     """
     from swarm.manage_settings import plan  # noqa: PLC0415 (start-up time of --help)
@@ -26,9 +26,13 @@ def run(parsed: Parsed) -> int:
     for notice in todo.notices:
         _log.info("%s", notice)
 
+    from master.listen import ListenError  # noqa: PLC0415 (start-up time of --help)
     from master.runtime import run as run_manager  # noqa: PLC0415 (start-up time of --help)
 
-    run_manager(todo.settings)
+    try:
+        run_manager(todo.settings)
+    except ListenError as exc:
+        raise UsageError(str(exc)) from exc
     return 0
 
 
