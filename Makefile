@@ -1,0 +1,78 @@
+# Each verb sets up what it needs; `make demo` and `make test` are all that a new machine takes.
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+ROOT_APT = $(if $(shell command -v apt-get),apt-get install -y -qq $(1),$(error $(1) is missing; install it with your system's package manager))
+
+.PHONY: help setup parts demo test check lint unit up down status bench openapi lock verbs clean
+
+help:
+	@echo "make demo     a cluster of real engines on this machine, and the tour (then: make down)"
+	@echo "make test     everything that is checked, on real engines"
+	@echo "make check    lint, types, import rules, unit tests: under a minute"
+	@echo "make up|down|status   the cluster of the demo, without the tour"
+	@echo "make setup    only .venv, with the swarm command in it"
+	@echo "make bench    measure the manager over simulated engines"
+	@echo "make verbs    the docker CLI's verbs, directly and through the manager, as a table"
+	@echo "make openapi  write openapi/ anew;   make lock  pin the dependencies anew"
+
+setup: .venv/.ready
+
+.venv/.ready: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || $(call ROOT_APT,python3 python3-venv)
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# dockerd, Consul and what else a local cluster is made of: from PATH, else from the system's packages.
+parts: setup
+	@$(BIN)/python -m lab install >/dev/null
+
+demo: parts
+	@$(BIN)/python -m lab.demo
+
+up: parts
+	@$(BIN)/python -m lab up
+
+down: setup
+	@$(BIN)/python -m lab down
+
+status: setup
+	@$(BIN)/python -m lab status
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: setup
+	$(BIN)/pytest -q tests/unit
+
+check: lint unit
+
+test: lint parts
+	$(BIN)/pytest -q
+
+openapi: setup
+	$(BIN)/python -m openapi.export
+
+verbs: parts
+	@$(BIN)/python tests/integration/verb_table.py
+
+bench: setup
+	@command -v wrk >/dev/null && command -v go >/dev/null || $(call ROOT_APT,wrk golang-go)
+	$(BIN)/python bench/bench --no-classic $(BENCH) \
+	  --subject 'swarm=$(CURDIR)/$(BIN)/swarm manage -H tcp://{listen} --strategy spread {discovery}'
+
+LOCK = $(BIN)/pip-compile -q --generate-hashes --allow-unsafe --strip-extras --no-header \
+  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+lock: setup
+	$(BIN)/python -m pip install -q pip-tools
+	$(LOCK) -o requirements.lock pyproject.toml
+	$(LOCK) --extra dev -o requirements-dev.lock pyproject.toml
+
+clean: down
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
