@@ -1,5 +1,6 @@
 """A whole lab: its parts put together, brought up, and taken down without a trace."""
 
+import contextlib
 import os
 import shutil
 import time
@@ -136,6 +137,7 @@ class Lab:
         """
         _require_root()
         with machine_lock():
+            self._thaw()
             self._end_processes()
             self._remove_cgroups()
             self._store.remove()
@@ -295,6 +297,14 @@ class Lab:
         # What was started just before the state could be written is found by its mark.
         processes += [one for one in marked(str(self._store.folder)) if one != _self()]
         end_all(processes)
+
+    def _thaw(self) -> None:
+        """Let paused containers run: a frozen process does not even die."""
+        for group in _cgroups(self.name):
+            for file, thawed in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+                with contextlib.suppress(FileNotFoundError):
+                    if (group / file).exists():
+                        (group / file).write_text(thawed)
 
     def _remove_cgroups(self) -> None:
         """Remove the containers' cgroups, which stay behind when a host loses its power."""
