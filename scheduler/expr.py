@@ -14,8 +14,9 @@ from typing import Literal
 
 from scheduler.errors import BadExpressionError
 from scheduler.regex.automaton import Automaton
-from scheduler.regex.errors import NestedRepetitionError, PatternError
-from scheduler.regex.pattern import Program, read_pattern
+from scheduler.regex.errors import PatternError
+from scheduler.regex.pattern import read_pattern
+from scheduler.regex.program import Program
 from scheduler.wording import shorten
 
 Kind = Literal["constraint", "affinity", "whitelist"]
@@ -30,6 +31,10 @@ MOST_EXPRESSIONS = 100
 _OPERATORS = ("==", "!=")
 _KEY = re.compile(r"[a-z_][a-z0-9\-_.]+", re.ASCII | re.IGNORECASE)
 _VALUE = re.compile(r"[=!/]?~?[a-z0-9:\-_\s.*/()?+\[\]\\^$|]+", re.ASCII | re.IGNORECASE)
+_REGULAR_EXPRESSION = re.compile(
+    r"!?~?/[a-z0-9:\-_\s.*/()?+\[\]\\^$|{},<>=!]*/", re.ASCII | re.IGNORECASE
+)
+"""Between slashes also what classic Swarm refused: counted repetitions and names of groups."""
 _PATTERN_SIGNS = re.compile(r"[*()?+\[\]\\^$|]")
 _SIGNS_BUT_STAR = re.compile(r"([()?+\[\]\\^$|.])")
 
@@ -98,7 +103,7 @@ def parse(text: str, kind: Kind = "constraint") -> Expression:
     key, _, value = text.partition(operator)
     if _KEY.fullmatch(key) is None:
         raise BadExpressionError(f"Key '{shorten(key)}' is invalid")
-    if _VALUE.fullmatch(value) is None:
+    if _VALUE.fullmatch(value) is None and _REGULAR_EXPRESSION.fullmatch(value) is None:
         raise BadExpressionError(f"Value '{shorten(value)}' is invalid")
     if kind == "whitelist" and operator == "!=":
         # Classic Swarm ignored the operator: the container went only to the nodes to avoid.
@@ -140,8 +145,6 @@ def _regular_expression(value: str) -> Matcher:
 def _glob(value: str) -> Matcher:
     try:
         program = read_pattern(f"^{value.replace('*', '.*')}$")
-    except NestedRepetitionError as exc:
-        raise _bad_value(value, exc) from exc
     except PatternError:
         # Nobody said that this was a regular expression: ``c++`` is a text with two plus signs.
         program = _read_plain_glob(value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scheduler.regex.errors import CostError
-from scheduler.regex.pattern import AssertionKind, Program
+from scheduler.regex.program import AssertionKind, Program
 from scheduler.regex.symbols import is_word
 
 if TYPE_CHECKING:
@@ -29,60 +29,102 @@ always gets the same answer.
 """
 
 
-class _State:
+_LOOK_BACK = frozenset({"start", "line-start", "boundary", "no-boundary"})
+"""Assertions to which the character before a position matters."""
+
+
+class State:
     """Where the program may stand between two characters."""
 
-    __slots__ = ("before", "does_match_at_end", "moves", "places")
+    __slots__ = ("before", "does_match_at_end", "is_final", "moves", "places")
 
-    def __init__(self, places: frozenset[int], before: str | None) -> None:
+    def __init__(
+        self, places: frozenset[int], before: str | None, *, final: bool | None = None
+    ) -> None:
         self.places = places
         self.before = before
-        self.moves: dict[str, _State] = {}
-        self.does_match_at_end: bool | None = None
+        self.moves: dict[str, State] = {}
+        self.is_final = final is not None
+        """The answer is known, whatever follows: it is *does_match_at_end*."""
+        self.does_match_at_end = final
+
+    @property
+    def can_never_match(self) -> bool:
+        """Whether a search that goes on here finds nothing in any subject."""
+        return self is _NEVER
 
 
-_MATCHED = _State(frozenset(), None)
-_NEVER = _State(frozenset(), None)
+_MATCHED = State(frozenset(), None, final=True)
+_NEVER = State(frozenset(), None, final=False)
 
 
 class Automaton:
     """Searches for one pattern in many subjects."""
 
-    __slots__ = ("_end", "_instructions", "_is_anchored", "_start", "_states", "_steps")
+    __slots__ = (
+        "_end",
+        "_instructions",
+        "_is_anchored",
+        "_looks_back",
+        "_start",
+        "_states",
+        "_steps",
+    )
 
     def __init__(self, program: Program) -> None:
         self._instructions = program.instructions
         self._end = len(program.instructions)
         self._is_anchored = program.is_anchored
-        self._start = _State(frozenset({0}), None)
-        self._states: dict[tuple[frozenset[int], str], _State] = {}
+        self._looks_back = any(step.assertion in _LOOK_BACK for step in program.instructions)
+        self._states: dict[tuple[frozenset[int], str | None], State] = {}
+        self._start = self._state(frozenset({0}), None)
         self._steps = 0
 
-    def search(self, subject: str) -> bool:
+    def search(self, subject: str, start: State | None = None) -> bool:
         """Tell whether the pattern matches anywhere in *subject*.
+
+        Args:
+            subject: at most `LONGEST_SUBJECT` characters; nothing is found in a longer one.
+            start: from `behind`: what stands in front of *subject*.
 
         Raises:
             CostError: this and the earlier subjects took too many steps.
         """
         if len(subject) > LONGEST_SUBJECT:
             return False
-        state = self._start
+        state = start or self._start
         for char in subject:
             state = state.moves.get(char) or self._move(state, char)
-            if state is _MATCHED:
-                return True
-            if state is _NEVER:
-                return False
+            if state.is_final:
+                break
         if state.does_match_at_end is None:
             state.does_match_at_end = self._reach(state, None)[1]
         return state.does_match_at_end
 
-    def _move(self, state: _State, char: str) -> _State:
+    def behind(self, prefix: str) -> State:
+        """Return where a search goes on after *prefix*, the same object if it does so equally.
+
+        Many subjects with the same beginning are read quicker, and of several beginnings that
+        make no difference to the pattern one is enough.
+
+        Raises:
+            CostError: as `search`.
+        """
+        state = self._start
+        for char in prefix:
+            if state.is_final:
+                break
+            state = state.moves.get(char) or self._move(state, char)
+        return state
+
+    def _move(self, state: State, char: str) -> State:
+        if state.is_final:
+            return state
         places, has_matched = self._reach(state, char)
         state.moves[char] = reached = _MATCHED if has_matched else self._after(places, char)
         return reached
 
-    def _after(self, places: Iterable[int], char: str) -> _State:
+    def _after(self, places: Iterable[int], char: str) -> State:
         """Return the state behind *char*, which those of *places* that accept it lead to."""
         following = {
             target
@@ -92,14 +134,15 @@ class Automaton:
         }
         if not self._is_anchored:
             following.add(0)
-        if not following:
-            return _NEVER
-        key = (frozenset(following), _context(char))
+        return self._state(frozenset(following), _context(char)) if following else _NEVER
+
+    def _state(self, places: frozenset[int], before: str | None) -> State:
+        key = (places, before if self._looks_back else None)
         if (known := self._states.get(key)) is None:
-            known = self._states[key] = _State(*key)
+            known = self._states[key] = State(*key)
         return known
 
-    def _reach(self, state: _State, after: str | None) -> tuple[list[int], bool]:
+    def _reach(self, state: State, after: str | None) -> tuple[list[int], bool]:
         """Follow everything that consumes nothing, between *state*'s character and *after*.
 
         Returns:

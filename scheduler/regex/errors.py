@@ -5,9 +5,5 @@ class PatternError(ValueError):
     """The pattern cannot be read; the text says why, after "is invalid: "."""
 
 
-class NestedRepetitionError(PatternError):
-    """A ``*`` or ``+`` repeats a group that has a ``*`` or ``+`` of its own."""
-
-
 class CostError(PatternError):
     """Matching took more steps than any reasonable pattern needs."""

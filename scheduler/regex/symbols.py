@@ -16,9 +16,10 @@ CharTest = Callable[[str], bool]
 class ClassReader:
     """Reads ``[...]`` from behind its opening bracket."""
 
-    def __init__(self, pattern: str, at: int) -> None:
+    def __init__(self, pattern: str, at: int, *, ignores_case: bool) -> None:
         self._pattern = pattern
         self._at = at
+        self._ignores_case = ignores_case
 
     def read(self) -> tuple[CharTest, int]:
         """Return the test of the whole class and the position behind its bracket.
@@ -42,13 +43,17 @@ class ClassReader:
         is_range = self._pattern.startswith("-", self._at) and not self._pattern.startswith(
             "-]", self._at
         )
-        if not is_range:
-            return test
+        if low is None or not is_range:
+            return self._folded(test)
         self._at += 1
         high, _ = self._single()
-        if low is None or high is None or low > high:
+        if high is None or low > high:
             raise PatternError("a range in [] is the wrong way round or has no end")
-        return between(low, high)
+        return self._folded(between(low, high))
+
+    def _folded(self, test: CharTest) -> CharTest:
+        # Before any negation: ``(?i)[^a]`` accepts neither a nor A.
+        return any_case(test) if self._ignores_case else test
 
     def _single(self) -> tuple[str | None, CharTest]:
         r"""Return the character (None for a class such as ``\d``) and its test."""
@@ -74,6 +79,7 @@ class ClassReader:
         if test is None:
             raise PatternError("it has a [: :] class that does not exist")
         self._at = end + 2
+        test = self._folded(test)
         return none_of([test]) if is_negated else test
 
 
@@ -92,6 +98,8 @@ def escaped(pattern: str, at: int, char: str) -> tuple[CharTest, int]:
         return equals(chr(int(digits, 16))), at + 2
     if char.isascii() and not char.isalnum():
         return equals(char), at
+    if char == "k" or char in "123456789":
+        raise PatternError(f"references to groups (\\{char}) are not supported, as in Go")
     raise PatternError(f"\\{char} is not supported")
 
 

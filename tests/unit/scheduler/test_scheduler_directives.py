@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.directives import Directives, merge, read_labels, split_environment, write_labels
@@ -102,7 +102,6 @@ def test_a_label_that_is_no_array_of_strings_is_refused(name: str, text: str) ->
 _TEXTS = st.lists(st.text(max_size=10), max_size=4).map(tuple)
 
 
-@settings(deadline=None)
 @given(st.builds(Directives, _TEXTS, _TEXTS, _TEXTS, _TEXTS))
 def test_written_labels_are_read_back(directives: Directives) -> None:
     labels = write_labels({"other": "x"}, directives)

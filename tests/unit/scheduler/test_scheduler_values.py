@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scheduler_builders import container, node, ports
 
@@ -27,7 +27,6 @@ def test_names_sort_naturally(ordered: list[str]) -> None:
     assert sorted(backwards, key=natural_key) == ordered
 
 
-@settings(deadline=None)
 @given(st.text("ab01-", max_size=6), st.text("ab01-", max_size=6))
 def test_only_the_same_name_has_the_same_key(one: str, other: str) -> None:
     assert (natural_key(one) == natural_key(other)) is (one == other)
@@ -48,7 +47,6 @@ def test_bytes_are_written_in_binary_units(count: int, text: str) -> None:
     assert bytes_text(count) == text
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_a_shortened_text_is_one_sendable_line(text: str) -> None:
     short = shorten(text)
