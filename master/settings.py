@@ -55,6 +55,8 @@ class Settings(BaseModel):
     """Share of its memory and CPUs that an engine may give out beyond what it has: 0.05 is 5 %."""
     create_retry: int = 0
     """How often a failed create is tried again on another engine."""
+    cpu_shares_are_cores: bool = False
+    """``--cpu-shares`` asks for so many CPUs, as in classic Swarm, where it was the only way to."""
     heartbeat_s: float = 60.0
     """Seconds between two looks at a discovery that cannot tell of changes by itself (file)."""
     refresh_min_s: float = 30.0

@@ -33,11 +33,11 @@ def run(parsed: Parsed) -> int:
     heartbeat_s, ttl_s, delay_s = _times(parsed)
     logs.set_up(log_level(parsed))
 
-    import asyncio  # noqa: PLC0415 (start-up time of the other commands)
+    import asyncio
 
-    from agent.join import JoinTimes, join_until_signalled  # noqa: PLC0415 (start-up time)
-    from discovery.base import Address  # noqa: PLC0415 (start-up time)
-    from discovery.opening import open_discovery  # noqa: PLC0415 (start-up time)
+    from agent.join import JoinTimes, join_until_signalled
+    from discovery.base import Address
+    from discovery.opening import open_discovery
 
     discovery = open_discovery(uri, options, environ=parsed.environ, heartbeat_s=heartbeat_s)
     times = JoinTimes(heartbeat_s=heartbeat_s, ttl_s=ttl_s, delay_s=delay_s)

@@ -39,9 +39,9 @@ def run(parsed: Parsed) -> int:
 
 
 def _first_answer(uri: str, options: dict[str, str], parsed: Parsed, timeout_s: float) -> list[str]:
-    import asyncio  # noqa: PLC0415 (start-up time of the other commands)
+    import asyncio
 
-    from discovery.opening import open_discovery  # noqa: PLC0415 (start-up time)
+    from discovery.opening import open_discovery
 
     async def first() -> list[str]:
         discovery = open_discovery(uri, options, environ=parsed.environ)

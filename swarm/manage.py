@@ -17,7 +17,7 @@ def run(parsed: Parsed) -> int:
         UsageError: the command line cannot be used, or an address to listen on is taken.
         BadDiscoveryError: the discovery cannot be used.
     """
-    from swarm.manage_settings import plan  # noqa: PLC0415 (start-up time of --help)
+    from swarm.manage_settings import plan
 
     todo = plan(parsed)
     logs.set_up(todo.settings.log_level)
@@ -26,8 +26,8 @@ def run(parsed: Parsed) -> int:
     for notice in todo.notices:
         _log.info("%s", notice)
 
-    from master.listen import ListenError  # noqa: PLC0415 (start-up time of --help)
-    from master.runtime import run as run_manager  # noqa: PLC0415 (start-up time of --help)
+    from master.listen import ListenError
+    from master.runtime import run as run_manager
 
     try:
         run_manager(todo.settings)

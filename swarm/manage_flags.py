@@ -4,6 +4,7 @@ from swarm.command import DISCOVERY_OPT
 from swarm.flags import Flag
 
 PULL_SCOPES = ("placeable", "all", "one")
+CPU_SHARES = ("shares", "cores")
 
 _SCHEDULING = (
     Flag(
@@ -24,7 +25,8 @@ _SCHEDULING = (
         ("cluster-opt",),
         "option of the cluster (may be repeated): swarm.overcommit=0.05 is the share of its"
         " memory and CPUs that an engine gives out beyond what it has, swarm.createretry=0 how"
-        " often a failed create is tried elsewhere",
+        " often a failed create is tried elsewhere, swarm.cpushares=cores makes --cpu-shares a"
+        " number of CPUs",
         "list",
         default=(),
         shown="KEY=VALUE",

@@ -15,7 +15,7 @@ from discovery.uri import ConsulTarget, NodesTarget, Target, parse_uri
 from master.settings import DEFAULT_FILTERS, DEFAULT_HOSTS, Settings, SettingsError
 from swarm.command import discovery_argument, discovery_options, log_level
 from swarm.flags import Parsed, UsageError, duration
-from swarm.manage_flags import PULL_SCOPES
+from swarm.manage_flags import CPU_SHARES, PULL_SCOPES
 
 _LOCAL_ENGINE = "unix:///var/run/docker.sock"
 _DEFAULT_OVERCOMMIT = 0.05
@@ -31,6 +31,13 @@ class Plan:
     notices: tuple[str, ...]
     """To be logged at the level info."""
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _ClusterOptions:
+    overcommit: float
+    create_retry: int
+    cpu_shares_are_cores: bool
 
 
 def plan(parsed: Parsed) -> Plan:
@@ -51,7 +58,7 @@ def plan(parsed: Parsed) -> Plan:
         options["kv.token"] = target.token
     _check_retired(parsed)
     _check_replication(parsed, target)
-    overcommit, create_retry = _cluster_options(parsed, warnings)
+    cluster = _cluster_options(parsed, warnings)
     hosts = parsed.many("host") or DEFAULT_HOSTS
     try:
         settings = Settings.checked(
@@ -61,8 +68,9 @@ def plan(parsed: Parsed) -> Plan:
             advertise=parsed.text("advertise"),
             strategy=parsed.text("strategy"),
             filters=parsed.many("filter") or DEFAULT_FILTERS,
-            overcommit=overcommit,
-            create_retry=create_retry,
+            overcommit=cluster.overcommit,
+            create_retry=cluster.create_retry,
+            cpu_shares_are_cores=cluster.cpu_shares_are_cores,
             heartbeat_s=duration(parsed, "heartbeat"),
             refresh_min_s=parsed.number("engine-refresh-min-interval"),
             refresh_max_s=parsed.number("engine-refresh-max-interval"),
@@ -128,22 +136,31 @@ def _check_replication(parsed: Parsed, target: Target) -> None:
     raise UsageError("--replication is not available in this version")
 
 
-def _cluster_options(parsed: Parsed, warnings: list[str]) -> tuple[float, int]:
-    """Return overcommit and create retries; what cannot be read counts as 0, as it always did."""
-    overcommit, create_retry = _DEFAULT_OVERCOMMIT, 0
+def _cluster_options(parsed: Parsed, warnings: list[str]) -> _ClusterOptions:
+    """Read ``--cluster-opt``; a number that cannot be read counts as 0, as it always did."""
+    overcommit, create_retry, are_cores = _DEFAULT_OVERCOMMIT, 0, False
     for option in parsed.many("cluster-opt"):
         key, equals, value = option.partition("=")
         if key == "swarm.overcommit" and equals:
             overcommit = _number(option, value, warnings)
         elif key == "swarm.createretry" and equals:
             create_retry = int(_number(option, value, warnings, kind=int))
+        elif key == "swarm.cpushares" and equals:
+            are_cores = _are_cores(value)
         else:
             warnings.append(f"--cluster-opt {option} is not known and has no effect")
     if -1 < overcommit < 0:
         warnings.append(
             f"swarm.overcommit={overcommit:g} is below 0: engines give out less than they have"
         )
-    return overcommit, create_retry
+    return _ClusterOptions(overcommit, create_retry, are_cores)
+
+
+def _are_cores(value: str) -> bool:
+    # Classic Swarm had no such option, so there are no old command lines to be lenient with.
+    if value not in CPU_SHARES:
+        raise UsageError(f'swarm.cpushares should be one of {", ".join(CPU_SHARES)}, not "{value}"')
+    return value == "cores"
 
 
 def _number(

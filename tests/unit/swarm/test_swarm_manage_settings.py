@@ -42,6 +42,7 @@ def test_every_flag_reaches_its_setting() -> None:
         *("-H", "0.0.0.0:1", "-H", "unix:///s.sock", "--addr", "m:1"),
         *("--strategy", "binpacking", "-f", "port", "--filter=health"),
         *("--cluster-opt", "swarm.overcommit=0.5", "--cluster-opt", "swarm.createretry=2"),
+        *("--cluster-opt", "swarm.cpushares=cores"),
         *("--heartbeat=1s", "--engine-refresh-min-interval=1s", "--engine-refresh-max-interval=2s"),
         *("--engine-failure-retry=5", "--cors", "--refresh-on-node-filter"),
         *("--container-name-refresh-filter", "x", "--pull-scope=all", "-l", "warn"),
@@ -56,6 +57,7 @@ def test_every_flag_reaches_its_setting() -> None:
         filters=("port", "health"),
         overcommit=0.5,
         create_retry=2,
+        cpu_shares_are_cores=True,
         heartbeat_s=1,
         refresh_min_s=1,
         refresh_max_s=2,
@@ -147,6 +149,31 @@ def test_a_doubtful_cluster_option_is_warned_of(
     assert (result.settings.overcommit, result.settings.create_retry) == (overcommit, retry)
     (text,) = result.warnings
     assert warning in text
+
+
+@pytest.mark.parametrize(
+    ("options", "are_cores"),
+    [
+        ((), False),
+        (("swarm.cpushares=shares",), False),
+        (("swarm.cpushares=cores",), True),
+        (("swarm.cpushares=cores", "swarm.cpushares=shares"), False),
+    ],
+)
+def test_cpu_shares_are_cores_only_when_asked_for(
+    options: tuple[str, ...], are_cores: bool
+) -> None:
+    flags = [word for option in options for word in ("--cluster-opt", option)]
+    result = planned(*flags, "a:1")
+    assert result.settings.cpu_shares_are_cores is are_cores
+    assert result.warnings == ()
+
+
+@pytest.mark.parametrize("value", ["", "Cores", "yes", "1"])
+def test_cpu_shares_are_cores_or_shares(value: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        planned("--cluster-opt", f"swarm.cpushares={value}", "a:1")
+    assert str(caught.value) == f'swarm.cpushares should be one of shares, cores, not "{value}"'
 
 
 def test_a_switched_off_replication_is_nothing() -> None:
