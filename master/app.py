@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 from fastapi import FastAPI
 
 from common.version import VERSION
-from master.api import containers, errors, images, system
+from master.api import containers, describe, errors, images, system
 from master.api.deps import Manager
+
+ROUTERS = (system.router, containers.router, images.router)
 
 
 def create_app(manager: Manager | None = None) -> FastAPI:
     """The application over *manager*; without one it can only be described."""
     app = FastAPI(
-        title="swarm",
+        title=describe.TITLE,
         version=VERSION,
-        summary="One Docker endpoint for many machines.",
+        summary=describe.SUMMARY,
         redirect_slashes=False,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     app.state.manager = manager
-    for router in (system.router, containers.router, images.router):
+    for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
+    # FastAPI's own way of giving it another document.
+    app.openapi = _document  # type: ignore[method-assign]
     return app
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return describe.document(ROUTERS)

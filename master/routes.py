@@ -72,8 +72,10 @@ class Route:
 
     @property
     def tag(self) -> str:
-        """The resource, as the Engine API groups it."""
+        """The resource, as the Engine API groups it; ``manager`` for what only we have."""
         first = self.path.split("/")[1]
+        if first in _MANAGER:
+            return "manager"
         return "system" if first in _SYSTEM else first
 
     @property
@@ -90,6 +92,8 @@ class Route:
 
 
 _SYSTEM = {"_ping", "version", "info", "events", "auth", "system", "grpc", "session"}
+
+_MANAGER = {"docs", "openapi.json"}
 
 _NOT_A_MANAGER = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
@@ -121,6 +125,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/version", How.LOCAL, "Version of the manager and of its engines"),
     Route("GET", "/info", How.LOCAL, "The cluster and its nodes"),
     Route("GET", "/events", How.FAN_OUT, "What happens, on every engine", "since until filters"),
+    # The manager itself: not of Docker's API
+    Route("GET", "/docs", How.LOCAL, "This API, to read and to try"),
+    Route("GET", "/openapi.json", How.LOCAL, "This API, for programs"),
     # Containers
     Route(
         "GET",
@@ -177,7 +184,6 @@ ROUTES: tuple[Route, ...] = (
     _container(
         "PUT", "/archive", "Unpack a tar at a path", query="path noOverwriteDirNonDir copyUIDGID"
     ),
-    _container("POST", "/copy", "A path as a tar, as API 1.23 asked", streams=True),
     _container("POST", "/exec", "Prepare a command", edit=Edit.EXEC),
     Route("POST", "/exec/{id}/start", How.HIJACK, "Run a prepared command", subject=Subject.EXEC),
     Route(
@@ -308,7 +314,11 @@ ROUTES: tuple[Route, ...] = (
 
 
 class RouteTable:
-    """Finds a request's row: literal paths first, then patterns in the table's order."""
+    """Finds a request's row: literal paths first, then patterns, those of more parts first.
+
+    A reference may hold slashes, so ``/containers/{id}`` fits what ``/containers/{id}/checkpoints/
+    {checkpoint}`` is for.
+    """
 
     def __init__(self, routes: tuple[Route, ...] = ROUTES) -> None:
         self._literal: dict[tuple[str, str], Route] = {}
@@ -319,6 +329,8 @@ class RouteTable:
                 self._patterns.setdefault((route.method, first), []).append(route)
             else:
                 self._literal[route.method, route.path] = route
+        for patterns in self._patterns.values():
+            patterns.sort(key=lambda route: -route.path.count("/"))
 
     def find(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
         """The row of a percent-encoded *path* without version, and its parameters, raw."""

@@ -1,4 +1,7 @@
-"""What handlers are given: the cluster's parts, and the request's odds and ends."""
+"""What handlers are given: the cluster's parts, and the request's odds and ends.
+
+The functions are async though they wait for nothing: FastAPI would give each to a thread otherwise.
+"""
 
 from __future__ import annotations
 
@@ -29,26 +32,26 @@ class Manager:
     summary: Summary
 
 
-def _manager(request: Request) -> Manager:
+async def _manager(request: Request) -> Manager:
     manager: Manager = request.app.state.manager
     return manager
 
 
-def _api_version(request: Request) -> ApiVersion:
+async def _api_version(request: Request) -> ApiVersion:
     version: ApiVersion = request.state.api_version
     return version
 
 
-def _client(request: Request) -> str:
+async def _client(request: Request) -> str:
     """The client's address: an IP, or "local" on a unix socket."""
     return request.client.host if request.client is not None else "local"
 
 
-def _query(request: Request) -> Mapping[str, str]:
+async def _query(request: Request) -> Mapping[str, str]:
     return request.query_params
 
 
-def _registry_auth(request: Request) -> Mapping[str, str]:
+async def _registry_auth(request: Request) -> Mapping[str, str]:
     value = request.headers.get("x-registry-auth")
     return {"X-Registry-Auth": value} if value else {}
 

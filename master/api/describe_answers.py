@@ -1,0 +1,184 @@
+"""What each route takes and gives: request bodies, and answers with their media types.
+
+Refused routes have none of these: the table says all about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from master.api.describe_schemas import Schema, listed, ref
+from master.routes import How, Route, Subject
+
+Key = tuple[str, str]
+"""Method and path."""
+
+JSON = "application/json"
+JSON_LINES = ("application/jsonl", "application/x-ndjson")
+TAR = "application/x-tar"
+RAW = "application/vnd.docker.raw-stream"
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+
+_BYTES: Schema = {"type": "string", "format": "binary"}
+
+
+@dataclass(frozen=True)
+class Body:
+    """A request's body."""
+
+    media_type: str
+    schema: Schema
+    required: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """As OpenAPI writes it."""
+        content = {self.media_type: {"schema": self.schema}}
+        return {"content": content, "required": self.required}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer that is no error."""
+
+    status: int
+    text: str
+    content: Mapping[str, Schema] = field(default_factory=dict)
+    """Media type to schema; nothing if it has no body."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those that are worth a word."""
+
+    def describe(self) -> dict[str, Any]:
+        """As OpenAPI writes it."""
+        described: dict[str, Any] = {"description": self.text}
+        if self.content:
+            described["content"] = {kind: {"schema": s} for kind, s in self.content.items()}
+        if self.headers:
+            described["headers"] = {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in self.headers.items()
+            }
+        return described
+
+
+BODIES: Mapping[Key, Body] = {
+    ("POST", "/containers/create"): Body(JSON, ref("ContainerCreate"), required=True),
+    ("POST", "/containers/{id}/update"): Body(JSON, ref("ContainerUpdate"), required=True),
+    ("PUT", "/containers/{id}/archive"): Body(TAR, _BYTES, required=True),
+    ("POST", "/containers/{id}/exec"): Body(JSON, ref("ExecCreate"), required=True),
+    ("POST", "/exec/{id}/start"): Body(JSON, ref("ExecStart"), required=True),
+}
+
+AUTH_HEADERS = frozenset({("POST", "/containers/create"), ("POST", "/images/create")})
+"""Where ``X-Registry-Auth`` is read."""
+
+
+def _json(schema: Schema, text: str, status: int = 200) -> tuple[Answer, ...]:
+    return (Answer(status, text, {JSON: schema}),)
+
+
+def _done(text: str) -> tuple[Answer, ...]:
+    return (Answer(204, text),)
+
+
+_PING_HEADERS = {
+    "Api-Version": "Newest API version that the whole cluster speaks",
+    "Builder-Version": "Which builder clients should use",
+    "Docker-Experimental": "Always `false`",
+    "OSType": "The engines' operating system",
+}
+_STAT = {"X-Docker-Container-Path-Stat": "Name, size, mode and time of the path: base64 of JSON"}
+_UPGRADED = Answer(101, "The connection is the stream from here on, both ways.")
+_STREAM = Answer(
+    200,
+    "The same for a client that asked for no upgrade. Raw if the container has a terminal, "
+    "else in frames; engines before API 1.42 call both raw.",
+    {RAW: _BYTES, MULTIPLEXED: _BYTES},
+)
+_UNCHANGED = Answer(304, "It was so already.")
+
+ANSWERS: Mapping[Key, tuple[Answer, ...]] = {
+    ("HEAD", "/_ping"): (Answer(200, "It is.", headers=_PING_HEADERS),),
+    ("GET", "/_ping"): (
+        Answer(200, "It is.", {"text/plain": {"type": "string", "const": "OK"}}, _PING_HEADERS),
+    ),
+    ("GET", "/version"): _json(ref("Version"), "The versions."),
+    ("GET", "/info"): _json(ref("Info"), "The cluster."),
+    ("GET", "/events"): (
+        Answer(
+            200,
+            "One event a line, for ever, or until `until`.",
+            dict.fromkeys((JSON, *JSON_LINES), ref("Event")),
+        ),
+    ),
+    ("GET", "/docs"): (Answer(200, "A page.", {"text/html": {"type": "string"}}),),
+    ("GET", "/openapi.json"): _json({"type": "object"}, "This document."),
+    ("GET", "/containers/json"): _json(listed(ref("ContainerSummary")), "The containers."),
+    ("GET", "/containers/ps"): _json(listed(ref("ContainerSummary")), "The containers."),
+    ("POST", "/containers/create"): _json(ref("ContainerCreated"), "Created.", 201),
+    ("GET", "/containers/{id}/json"): _json(ref("Container"), "The container."),
+    ("GET", "/containers/{id}/top"): _json(ref("Processes"), "The processes."),
+    ("GET", "/containers/{id}/logs"): (
+        Answer(
+            200,
+            "The output. Raw if the container has a terminal, else in frames.",
+            {RAW: _BYTES, MULTIPLEXED: _BYTES},
+        ),
+    ),
+    ("GET", "/containers/{id}/changes"): _json(
+        {**listed(ref("Change")), "type": ["array", "null"]}, "The changes."
+    ),
+    ("GET", "/containers/{id}/export"): (
+        Answer(200, "The tar.", dict.fromkeys(("application/octet-stream", TAR), _BYTES)),
+    ),
+    ("GET", "/containers/{id}/stats"): _json(ref("Stats"), "A sample, or one a second."),
+    ("POST", "/containers/{id}/resize"): (Answer(200, "Done."),),
+    ("POST", "/containers/{id}/start"): (*_done("Started."), _UNCHANGED),
+    ("POST", "/containers/{id}/stop"): (*_done("Stopped."), _UNCHANGED),
+    ("POST", "/containers/{id}/restart"): _done("Started again."),
+    ("POST", "/containers/{id}/kill"): _done("Sent."),
+    ("POST", "/containers/{id}/update"): _json(ref("Warnings"), "Changed."),
+    ("POST", "/containers/{id}/rename"): _done("Renamed."),
+    ("POST", "/containers/{id}/pause"): _done("Paused."),
+    ("POST", "/containers/{id}/unpause"): _done("Going on."),
+    ("POST", "/containers/{id}/attach"): (_UPGRADED, _STREAM),
+    ("GET", "/containers/{id}/attach/ws"): (
+        Answer(101, "A websocket from here on."),
+        Answer(200, "Nothing: the client asked for no websocket."),
+    ),
+    ("POST", "/containers/{id}/wait"): _json(ref("Ended"), "It has ended."),
+    ("DELETE", "/containers/{id}"): _done("Removed."),
+    ("HEAD", "/containers/{id}/archive"): (Answer(200, "It is there.", headers=_STAT),),
+    ("GET", "/containers/{id}/archive"): (Answer(200, "The tar.", {TAR: _BYTES}, _STAT),),
+    ("PUT", "/containers/{id}/archive"): (Answer(200, "Unpacked."),),
+    ("POST", "/containers/{id}/exec"): _json(ref("ExecCreated"), "Prepared.", 201),
+    ("POST", "/exec/{id}/start"): (_UPGRADED, _STREAM),
+    ("POST", "/exec/{id}/resize"): (Answer(200, "Done."), Answer(201, "Done, as engines say.")),
+    ("GET", "/exec/{id}/json"): _json(ref("Exec"), "The command."),
+    ("GET", "/images/json"): _json(listed(ref("ImageSummary")), "The images."),
+    ("POST", "/images/create"): _json(ref("Progress"), "Progress, a JSON object a line."),
+    ("GET", "/images/{name}/json"): _json(ref("Image"), "The image."),
+}
+
+
+def errors(route: Route) -> Mapping[int, str]:
+    """The errors that a client of *route* may see, with a line about each."""
+    found = {400: "The request makes no sense, or asks for an API version nobody speaks."}
+    if route.how is How.REFUSED:
+        return {**found, route.status: route.refusal}
+    if route.tag == "manager":
+        return found
+    if route.subject is not Subject.NONE or route.path in _WITH_THINGS:
+        found[404] = "No such thing in the cluster."
+    if route.subject in (Subject.CONTAINER, Subject.EXEC) or route.path == "/containers/create":
+        found[409] = "Its state or another container is in the way, or several things fit."
+    if route.path == "/images/create":
+        found[501] = "Importing is not supported in clustering mode by this version."
+        found[503] = "No healthy engine."
+    found[500] = "No engine fits, or the engine failed; its own words."
+    return found
+
+
+_WITH_THINGS = frozenset({"/containers/create", "/containers/json", "/images/create"})
+"""Their parameters or bodies name things that may be missing."""

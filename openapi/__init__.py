@@ -1,0 +1,1 @@
+"""The API's description as files: openapi.json, and coverage.md for people."""
