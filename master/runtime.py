@@ -93,7 +93,12 @@ class _Runtime:
             placement,
             puller,
             hints,
-            CreateSettings(settings.filters, settings.strategy, settings.create_retry),
+            CreateSettings(
+                settings.filters,
+                settings.strategy,
+                settings.create_retry,
+                cpu_shares_are_cores=settings.cpu_shares_are_cores,
+            ),
             random.Random(),  # noqa: S311 - the random strategy's, nothing secret
         )
         lists = Lists(

@@ -5,7 +5,6 @@ Used by every list and by events. What a key means stands with what it filters.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import orjson
 
 from master.errors import BadRequestError
-from scheduler.regex.automaton import Automaton
+from scheduler.regex.automaton import Automaton, State
 from scheduler.regex.errors import PatternError
 from scheduler.regex.pattern import read_pattern
 
@@ -23,9 +22,9 @@ Filters = Mapping[str, tuple[str, ...]]
 NO_FILTERS: Filters = MappingProxyType({})
 
 Matcher = Callable[[str], bool]
+_Start = tuple[Callable[[str, State], bool], State]
 
 _FALSE = frozenset({"", "0", "no", "false", "none"})
-_WORD = re.compile(r"(\^?)([\w/-]+)(\$?)", re.ASCII)
 _LONGEST_NUMBER = 18
 """Digits; Go's int ends at 19, and no exit code, limit or port needs as many."""
 
@@ -63,9 +62,9 @@ def check_keys(filters: Filters, accepted: Collection[str]) -> None:
             raise BadRequestError(f"invalid filter '{key}'")
 
 
-def bad_value(key: str, value: str) -> BadRequestError:
+def bad_value(key: str, value: str, why: str = "") -> BadRequestError:
     """Return Docker's answer to a filter value that makes no sense."""
-    return BadRequestError(f"invalid filter '{key}={value}'")
+    return BadRequestError(f"invalid filter '{key}={value}'" + (f": {why}" if why else ""))
 
 
 def yes_or_no(filters: Filters, key: str) -> bool | None:
@@ -83,18 +82,83 @@ def yes_or_no(filters: Filters, key: str) -> bool | None:
     return is_true
 
 
+class Patterns:
+    """The values of a filter that are texts, or regular expressions to be found in a text.
+
+    The matching takes bounded time: a user's pattern can't hold up the manager.
+    """
+
+    __slots__ = ("_automata", "_exact", "_key")
+
+    def __init__(self, key: str, values: Iterable[str]) -> None:
+        """Read the patterns.
+
+        Raises:
+            BadRequestError: a value is no regular expression. Docker finds nothing then, which a
+                script takes for an answer.
+        """
+        self._key = key
+        self._exact = tuple(values)
+        self._automata = [self._automaton(value) for value in self._exact]
+
+    def matcher(self, *prefixes: str) -> Matcher:
+        """Return a test: does any value fit a text that has one of *prefixes* in front?
+
+        The test raises BadRequestError if a pattern turns out to be too costly.
+        """
+        exact = frozenset(
+            value.removeprefix(prefix)
+            for value in self._exact
+            for prefix in prefixes
+            if value.startswith(prefix)
+        )
+        starts = self._starts(prefixes)
+
+        def matches(text: str) -> bool:
+            if text in exact:
+                return True
+            try:
+                # A loop, not any(): it is run for each of 5,000 containers.
+                for search, state in starts:
+                    if search(text, state):
+                        return True
+            except PatternError as exc:
+                raise self._bad_pattern(exc) from exc
+            return False
+
+        return matches
+
+    def _starts(self, prefixes: Iterable[str]) -> tuple[_Start, ...]:
+        """Return where the searches begin: once for prefixes that a pattern can't tell apart."""
+        try:
+            found = dict.fromkeys(
+                (automaton, automaton.behind(prefix))
+                for automaton in self._automata
+                for prefix in prefixes
+            )
+        except PatternError as exc:
+            raise self._bad_pattern(exc) from exc
+        return tuple(
+            (automaton.search, state) for automaton, state in found if not state.can_never_match
+        )
+
+    def _automaton(self, value: str) -> Automaton:
+        try:
+            return Automaton(read_pattern(value))
+        except PatternError as exc:
+            raise _bad_pattern(self._key, value, exc) from exc
+
+    def _bad_pattern(self, why: PatternError) -> BadRequestError:
+        return _bad_pattern(self._key, " ".join(self._exact), why)
+
+
 def matcher(key: str, values: Iterable[str]) -> Matcher:
     """Return a test: is a text one of *values*, or does one of them, as a regex, occur in it?
 
-    The matching takes bounded time: a user's pattern can't hold up the manager.
-
     Raises:
-        BadRequestError: a value is no regular expression, here or (if it turns out to be too
-            costly) from the test. Docker finds nothing then, which a script takes for an answer.
+        BadRequestError: as `Patterns`.
     """
-    exact = frozenset(values)
-    tests = [_plain_test(value) or _search(key, value) for value in exact]
-    return lambda text: text in exact or any(test(text) for test in tests)
+    return Patterns(key, values).matcher("")
 
 
 def has_labels(labels: Mapping[str, str], wanted: Iterable[str]) -> bool:
@@ -134,7 +198,7 @@ def integer(text: str | None) -> int:
         return 0
     number = whole_number(text)
     if number is None:
-        raise BadRequestError(f'strconv.Atoi: parsing "{text}": invalid syntax')
+        raise BadRequestError(number_fault("Atoi", text))
     return number
 
 
@@ -144,6 +208,14 @@ def whole_number(text: str) -> int | None:
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_NUMBER):
         return None
     return int(text)
+
+
+def number_fault(function: str, text: str) -> str:
+    """Return what Go's strconv says about a *text* that is no number, or too large a one."""
+    signless = text[1:] if function == "Atoi" and text[:1] in {"-", "+"} else text
+    is_number = signless.isascii() and signless.isdecimal()
+    fault = "value out of range" if is_number else "invalid syntax"
+    return f'strconv.{function}: parsing "{text}": {fault}'
 
 
 def _values(given: Any) -> tuple[str, ...]:
@@ -160,37 +232,5 @@ def _malformed() -> BadRequestError:
     return BadRequestError("invalid filter: filters has to be a JSON object of lists of strings")
 
 
-def _plain_test(pattern: str) -> Matcher | None:
-    """Return the test for a word, anchored or not; None for a pattern that needs more.
-
-    Nearly all are of this kind (``^/web$``), and a string's own methods are 20 times quicker.
-    """
-    if (found := _WORD.fullmatch(pattern)) is None:
-        return None
-    from_start, word, to_end = found.groups()
-    if from_start and to_end:
-        return word.__eq__
-    if from_start:
-        return lambda text: text.startswith(word)
-    if to_end:
-        return lambda text: text.endswith(word)
-    return lambda text: word in text
-
-
-def _search(key: str, pattern: str) -> Matcher:
-    try:
-        automaton = Automaton(read_pattern(pattern))
-    except PatternError as exc:
-        raise _bad_pattern(key, pattern, exc) from exc
-
-    def search(text: str) -> bool:
-        try:
-            return automaton.search(text)
-        except PatternError as exc:
-            raise _bad_pattern(key, pattern, exc) from exc
-
-    return search
-
-
 def _bad_pattern(key: str, pattern: str, why: PatternError) -> BadRequestError:
-    return BadRequestError(f"invalid filter '{key}={pattern}': {why}")
+    return bad_value(key, pattern, str(why))

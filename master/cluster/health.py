@@ -8,7 +8,8 @@ A closed port is noticed within 5 s, an engine that accepts and never answers wi
 * its event stream breaks at once when the port closes, and a broken stream is followed by
   probes `PROBE_GAP_S` apart, so the third refusal comes after 2 s;
 * nothing breaks when an engine hangs: the next ping leaves after at most `PING_INTERVAL_S`, each
-  one is given `PING_DEADLINE_S`, and `failure_limit` = 3 of them take 3 + 3 x 3 + 2 x 1 = 14 s.
+  one is given `PING_DEADLINE_S`, and `failure_limit` = 3 of them, one right after the other, take
+  3 + 3 x 3 = 12 s.
 
 Facts: behaviour.md 1.3. Two deviations from classic Swarm: a timeout is a failure too (there a
 hung engine stayed healthy for minutes), and an unhealthy engine is probed every few seconds
@@ -29,7 +30,7 @@ PING_INTERVAL_S = 3.0
 PING_DEADLINE_S = 3.0
 """A ping not answered by then has failed: a loaded daemon answers within one second."""
 PROBE_GAP_S = 1.0
-"""Between probes after a failure: long enough for a daemon that reloads its configuration."""
+"""Between the starts of probes after a failure: a daemon that reloads its configuration is back."""
 PENDING_RETRY_CAP_S = 60.0
 """The longest wait before an engine that was never good is tried again."""
 UNHEALTHY_RETRY_CAP_S = 10.0

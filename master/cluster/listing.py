@@ -102,8 +102,7 @@ class ContainerList:
         self._state = state
         self._rows: list[ListRow] = []
         self._rows_by_engine: dict[str, dict[str, ListRow]] = {}
-        self._engine_versions: dict[str, int] = {}
-        self._version = -1
+        self._version = self._containers_version = self._members_version = -1
         self._answers: OrderedDict[tuple[object, ...], _Answer] = OrderedDict()
 
     def render(
@@ -178,25 +177,24 @@ class ContainerList:
             last = bisect_left(self._rows, self._key_of(since), key=_sort_key)
         return self._rows[first:last] if (first, last) != (0, len(self._rows)) else self._rows
 
-    def _key_of(self, container: Container) -> tuple[int, str, str]:
+    def _key_of(self, container: Container) -> tuple[float, str, str]:
         return self._rows_by_engine[container.engine][container.id].sort_key
 
     def _follow_state(self) -> None:
         """Bring the rows up to the state; costs what changed, not what is there."""
-        if self._version == self._state.containers_version:
+        state = self._state
+        if self._containers_version == state.containers_version:
             return
-        engines = self._state.engines()
+        if self._members_version != state.members_version:
+            for address in [a for a in self._rows_by_engine if state.engine(a) is None]:
+                self._forget(self._rows_by_engine.pop(address).values())
         fresh: list[ListRow] = []
-        for address in [a for a in self._rows_by_engine if a not in engines]:
-            self._forget(self._rows_by_engine.pop(address).values())
-            del self._engine_versions[address]
-        for address, engine in engines.items():
-            version = self._state.engine_version(address)
-            if self._engine_versions.get(address) != version:
+        for address in state.changed_since(self._version):
+            if (engine := state.engine(address)) is not None:
                 fresh.extend(self._follow_engine(engine))
-                self._engine_versions[address] = version
         self._add(fresh)
-        self._version = self._state.containers_version
+        self._version, self._members_version = state.version, state.members_version
+        self._containers_version = state.containers_version
 
     def _follow_engine(self, engine: Engine) -> Iterable[ListRow]:
         """Yield the rows that have to be put into the order; take out those that left it."""

@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from master.cluster.filters import Filters, bad_value, check_keys, label_test, matcher, whole_number
+from master.cluster.filters import (
+    Filters,
+    Matcher,
+    Patterns,
+    bad_value,
+    check_keys,
+    label_test,
+    matcher,
+    number_fault,
+    whole_number,
+    yes_or_no,
+)
 from master.cluster.image_index import ImageIndex
 from master.cluster.image_reference import reference_key
 from master.cluster.model import Container, Engine
@@ -37,13 +48,16 @@ def check_filters(filters: Filters) -> None:
         BadRequestError: in Docker's words.
     """
     check_keys(filters, ACCEPTED)
-    for key, allowed in (("status", STATES), ("health", HEALTHS), ("is-task", _BOOLEANS)):
-        for value in filters.get(key, ()):
-            if value not in allowed:
-                raise bad_value(key, value)
+    for value in filters.get("status", ()):
+        if value not in STATES:
+            raise bad_value("status", value)
+    for value in filters.get("health", ()):
+        if value not in HEALTHS:
+            raise BadRequestError(f"unrecognized filter value for health: {value}")
+    yes_or_no(filters, "is-task")
     for value in filters.get("exited", ()):
         if whole_number(value) is None:
-            raise bad_value("exited", value)
+            raise bad_value("exited", value, number_fault("Atoi", value))
     for key in ("publish", "expose"):
         _wanted_ports(key, filters.get(key, ()))
 
@@ -98,7 +112,8 @@ def _health(values: Values) -> Predicate:
 
 
 def _is_task(values: Values) -> Predicate:
-    return lambda container, _: str(_TASK_LABEL in container.labels).lower() in values
+    wanted = not {"1", "true"}.isdisjoint(values)
+    return lambda container, _: (_TASK_LABEL in container.labels) is wanted
 
 
 def _node(values: Values) -> Predicate:
@@ -107,13 +122,25 @@ def _node(values: Values) -> Predicate:
 
 
 def _name(values: Values) -> Predicate:
-    """Match a name in each of its spellings: anchors have to fit ``web`` and ``node/web``."""
-    matches = matcher("name", values)
+    """Match a name in each of its spellings: anchors have to fit ``web`` and ``node/web``.
+
+    The node counts only for values with a slash inside: ``web`` must not mean everything on a
+    node that is called ``web-1``.
+    """
+    on_any_node = Patterns("name", values).matcher("", "/")
+    with_node = [value for value in values if "/" in value.lstrip("(^\\/?")]
+    if not with_node:
+        return lambda container, _: on_any_node(container.name)
+    patterns = Patterns("name", with_node)
+    by_node: dict[str, Matcher] = {}
 
     def test(container: Container, engine: Engine) -> bool:
-        name, node = container.name, engine.name or engine.address
-        spellings = (name, f"/{name}", f"{node}/{name}", f"/{node}/{name}")
-        return any(matches(spelling) for spelling in spellings)
+        if on_any_node(container.name):
+            return True
+        node = engine.name or engine.address
+        if (matches := by_node.get(node)) is None:
+            matches = by_node[node] = patterns.matcher(f"{node}/", f"/{node}/")
+        return matches(container.name)
 
     return test
 
@@ -199,15 +226,35 @@ def _wanted_ports(key: str, values: Values) -> frozenset[tuple[int, str]]:
     for value in values:
         if ":" in value:
             raise BadRequestError(f"filter for '{key}' should not contain ':': {value}")
-        ports, _, protocol = value.partition("/")
-        first, dash, last = ports.partition("-")
-        start, stop = whole_number(first), whole_number(last if dash else first)
-        if start is None or stop is None or not 0 <= start <= stop <= _MAX_PORT:
-            raise BadRequestError(
-                f"error while looking up for {key} {value}: invalid port or range of ports"
-            )
-        wanted.update((port, protocol.lower() or "tcp") for port in range(start, stop + 1))
+        ports, protocol = (*value.split("/"), "tcp")[:2]
+        try:
+            first, last = _port_range(ports)
+        except ValueError as exc:
+            raise BadRequestError(f"error while looking up for {key} {value}: {exc}") from exc
+        wanted.update((port, protocol or "tcp") for port in range(first, last + 1))
     return frozenset(wanted)
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    """Read ``80`` or ``8000-8010``.
+
+    Raises:
+        ValueError: it is neither, in Docker's words.
+    """
+    if not text:
+        raise ValueError("Empty string specified for ports.")
+    first, dash, last = text.partition("-")
+    start, stop = _port(first), _port(last if dash else first)
+    if start > stop:
+        raise ValueError(f"Invalid range specified for the Port: {text}")
+    return start, stop
+
+
+def _port(text: str) -> int:
+    port = None if text.startswith(("+", "-")) else whole_number(text)
+    if port is None or port > _MAX_PORT:
+        raise ValueError(number_fault("ParseUint", text))
+    return port
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -225,8 +272,6 @@ _TESTS: Mapping[str, Callable[[Values], Predicate]] = {
     "network": _network,
     "volume": _volume,
 }
-
-_BOOLEANS = frozenset({"true", "false"})
 
 ACCEPTED = frozenset(
     {*_TESTS, "ancestor", "before", "expose", "id", "isolation", "publish", "since"}

@@ -72,7 +72,9 @@ class ListRow:
         self.container = container
         self.engine = engine
         self._shown = shown_of(engine)
-        self.sort_key = (-created(container, engine), container.id, container.engine)
+        # Several containers are often created within one second: `docker ps -l` means the last.
+        exact = container.config.created_at or container.created
+        self.sort_key = (-exact - round(engine.clock_skew_s), container.id, container.engine)
         self.heads: dict[str, bytes] = {}
         self.rest = b""
         self._text = ""

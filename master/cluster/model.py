@@ -90,6 +90,8 @@ class ContainerConfig:
     links: tuple[str, ...] = ()
     volumes_from: tuple[str, ...] = ()
     network_mode: str = ""
+    created_at: float = 0.0
+    """Seconds with their fraction, which the list row lacks; 0 if not known yet."""
     started_at: float = 0.0
     """0 if it never ran."""
     finished_at: float = 0.0

@@ -77,6 +77,9 @@ class Placement:
         self._percent = int(round(overcommit * 100, 6))
         self._wall_clock = wall_clock
         self._cache: dict[str, _CachedNode] = {}
+        self._watched: set[str] = set()
+        """Engines whose node changes without the state: by a reservation or with time."""
+        self._version = self._members_version = -1
         self.reservations = Reservations(state, clock)
 
     def nodes(self) -> list[Node]:
@@ -85,25 +88,45 @@ class Placement:
         What is reserved and not there yet counts. Nodes of unchanged engines are the same objects
         as before.
         """
-        now = self._wall_clock()
-        state, old = self._state, self._cache
-        fresh: dict[str, _CachedNode] = {}
-        for address, engine in state.engines().items():
-            if engine.health not in _SCHEDULABLE:
-                continue
-            version = state.engine_version(address)
-            pending = self.reservations.pending_on(address)
-            cached = old.get(address)
-            if (
-                cached is None
-                or cached.version != version
-                or cached.pending != pending
-                or cached.valid_until <= now
-            ):
-                cached = self._make(engine, version, pending, cached, now)
-            fresh[address] = cached
-        self._cache = fresh
-        return [cached.node for cached in fresh.values()]
+        self._follow_state(self._wall_clock())
+        return [cached.node for cached in self._cache.values()]
+
+    def _follow_state(self, now: float) -> None:
+        """Bring the cache up to the state; costs what changed, not what is there."""
+        state = self._state
+        if self._members_version != state.members_version:
+            suspects = {*self._cache, *state.engines()}
+        else:
+            suspects = {*state.changed_since(self._version), *self.reservations.engines()}
+            suspects |= self._watched
+        self._version, self._members_version = state.version, state.members_version
+        # A set's own order differs from run to run, and new nodes would stand in it.
+        for address in sorted(suspects):
+            self._follow_engine(address, now)
+
+    def _follow_engine(self, address: str, now: float) -> None:
+        engine = self._state.engine(address)
+        if engine is None or engine.health not in _SCHEDULABLE:
+            self._forget(address)
+            return
+        version = self._state.engine_version(address)
+        pending = self.reservations.pending_on(address)
+        cached = self._cache.get(address)
+        if (
+            cached is None
+            or cached.version != version
+            or cached.pending != pending
+            or cached.valid_until <= now
+        ):
+            cached = self._cache[address] = self._make(engine, version, pending, cached, now)
+        if pending or cached.valid_until < _NEVER:
+            self._watched.add(address)
+        else:
+            self._watched.discard(address)
+
+    def _forget(self, address: str) -> None:
+        self._cache.pop(address, None)
+        self._watched.discard(address)
 
     def reserve(
         self, request: Request, node: Node, swarm_id: str, *, is_node_name: bool = False

@@ -9,7 +9,7 @@ nothing is counted twice, and there is no moment in which nothing counts.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from master.cluster.model import Container
@@ -130,6 +130,10 @@ class Reservations:
             for entry in self._alive(self._desks[engine].entries)
             if entry.reservation.placed is not None and not self._is_shown(entry)
         )
+
+    def engines(self) -> Collection[str]:
+        """Return the engines that anything is reserved on."""
+        return self._desks.keys()
 
     def holds_name(self, name: str, engine: str = "") -> bool:
         """Whether *name* is given away: on any engine, or on *engine* if one is given."""

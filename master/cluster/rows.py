@@ -67,6 +67,7 @@ def config_from_inspect(body: Mapping[str, Any]) -> ContainerConfig:
         links=tuple(_links(host.get("Links"))),
         volumes_from=tuple(_texts(host.get("VolumesFrom"))),
         network_mode=_text(host.get("NetworkMode")),
+        created_at=epoch(body.get("Created")),
         started_at=epoch(state.get("StartedAt")),
         finished_at=epoch(state.get("FinishedAt")),
         exit_code=_integer(state.get("ExitCode")),

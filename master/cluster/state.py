@@ -28,15 +28,20 @@ class ClusterState:
     * ``containers_version``: what a list of containers shows (containers, and of their engines
       identity, address, health, clock);
     * ``images_version``: what a list of images shows (images, and their engines' identity);
-    * ``engine_version(address)``: anything of this one engine.
+    * ``members_version``: which engines there are;
+    * ``engine_version(address)``: anything of this one engine; `changed_since` lists the engines
+      by it.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self.containers_version = 0
         self.images_version = 0
+        self.members_version = 0
         self._engine_versions: dict[str, int] = {}
-        self._engines: Mapping[str, Engine] = MappingProxyType({})
+        """The engine that changed last is last."""
+        self._engines: dict[str, Engine] = {}
+        self._snapshot: Mapping[str, Engine] | None = None
         self._engine_names: dict[str, tuple[str, ...]] = {}
         self._containers: dict[str, dict[str, Container]] = {}
         self._images: dict[str, tuple[Image, ...]] = {}
@@ -49,7 +54,9 @@ class ClusterState:
 
     def engines(self) -> Mapping[str, Engine]:
         """Return the engines by address: a snapshot that stays as it is."""
-        return self._engines
+        if self._snapshot is None:
+            self._snapshot = MappingProxyType(self._engines.copy())
+        return self._snapshot
 
     def engine(self, address: str) -> Engine | None:
         """Return the engine at *address*, None if the cluster has none there."""
@@ -74,8 +81,11 @@ class ClusterState:
         old = self._engines.get(engine.address)
         if old is not None and _same_engine(old, engine):
             return False
-        self._set_engines({**self._engines, engine.address: engine})
+        self._engines[engine.address] = engine
+        self._snapshot = None
         self._touch(engine.address)
+        if old is None:
+            self.members_version = self.version
         if old is None or _identity(old) != _identity(engine):
             self._index_engine_names()
             self.images_version = self.version
@@ -91,16 +101,30 @@ class ClusterState:
             self._drop(container)
         self._containers.pop(address, None)
         self._images.pop(address, None)
-        self._set_engines({a: e for a, e in self._engines.items() if a != address})
+        del self._engines[address]
+        self._snapshot = None
         self._index_engine_names()
         self._touch(address)
-        self.containers_version = self.images_version = self.version
+        self.containers_version = self.images_version = self.members_version = self.version
         del self._engine_versions[address]
         return True
 
     def engine_version(self, address: str) -> int:
         """Return the version at which anything of this engine last changed; 0 if unknown."""
         return self._engine_versions.get(address, 0)
+
+    def changed_since(self, version: int) -> list[str]:
+        """Return the addresses of the engines that changed after *version*, the last one last.
+
+        Costs what changed, not what is there. Removed ones are not among them.
+        """
+        changed: list[str] = []
+        for address, changed_at in reversed(self._engine_versions.items()):
+            if changed_at <= version:
+                break
+            changed.append(address)
+        changed.reverse()
+        return changed
 
     # Containers
 
@@ -191,9 +215,6 @@ class ClusterState:
         self.images_version = self.version
         return True
 
-    def _set_engines(self, engines: dict[str, Engine]) -> None:
-        self._engines = MappingProxyType(engines)
-
     def _index_engine_names(self) -> None:
         """Rebuild names: it happens when an engine comes, goes or is validated, so not often."""
         names: dict[str, tuple[str, ...]] = {}
@@ -234,6 +255,7 @@ class ClusterState:
 
     def _touch(self, address: str) -> None:
         self.version += 1
+        self._engine_versions.pop(address, None)
         self._engine_versions[address] = self.version
 
     def _touch_containers(self, address: str) -> None:

@@ -187,8 +187,11 @@ class StateAgainstModel(RuleBasedStateMachine):
 
     @rule(address=ADDRESSES)
     def join(self, address: str) -> None:
+        before, known = self.state.engines(), set(self.engines)
         self.state.put_engine(engine(address))
         self.engines.add(address)
+        assert set(before) == known
+        assert set(self.state.engines()) == self.engines
 
     @rule(address=ADDRESSES)
     def leave(self, address: str) -> None:
@@ -227,6 +230,13 @@ class StateAgainstModel(RuleBasedStateMachine):
             assert mine == {c.id for c in self.model.values() if c.engine == address}
 
     @invariant()
+    def tells_which_engines_changed(self) -> None:
+        versions = {address: self.state.engine_version(address) for address in self.engines}
+        for version in (-1, 0, self.state.version - 1, self.state.version):
+            later = [a for a in sorted(versions, key=versions.__getitem__) if versions[a] > version]
+            assert self.state.changed_since(version) == later
+
+    @invariant()
     def indexes_say_what_a_walk_says(self) -> None:
         indexes = (
             (self.state.ids, lambda c: c.id),
@@ -245,7 +255,7 @@ class StateAgainstModel(RuleBasedStateMachine):
 
 
 TestStateAgainstModel = StateAgainstModel.TestCase
-TestStateAgainstModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestStateAgainstModel.settings = settings(stateful_step_count=30)
 
 
 def test_an_index_keeps_no_empty_text() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from master.cluster.model import Container, ContainerConfig, Engine, Health, Image
 from master.cluster.placement import CORES_LABEL, Placement
@@ -194,6 +196,80 @@ def test_only_a_changed_engine_gets_a_new_node() -> None:
     changed, same = placement.nodes()
     assert same is two
     assert changed is not one
+
+
+class NodesAgainstFreshNodes(RuleBasedStateMachine):
+    """Nodes that follow the changes are those that are made from all there is."""
+
+    reservations = Bundle("reservations")
+    engines = st.sampled_from([ONE, TWO, engine(3)])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock, self.wall = Clock(), Clock()
+        self.state = ClusterState()
+        self.placement = self._new_placement()
+
+    def _new_placement(self) -> Placement:
+        return Placement(self.state, clock=self.clock, wall_clock=self.wall)
+
+    @rule(on=engines, health=st.sampled_from(Health), failures=st.integers(0, 3))
+    def put_engine(self, on: Engine, health: Health, failures: int) -> None:
+        self.state.put_engine(replace(on, health=health, failures=failures))
+
+    @rule(on=engines)
+    def remove_engine(self, on: Engine) -> None:
+        self.state.remove_engine(on.address)
+
+    @rule(
+        on=engines,
+        number=st.integers(0, 3),
+        state=st.sampled_from(["running", "created", "exited"]),
+        age=st.integers(0, 900),
+    )
+    def put_container(self, on: Engine, number: int, state: str, age: int) -> None:
+        made = container(
+            f"c{number}", on, state=state, created=int(self.wall()) - age, swarm_id=f"s{number}"
+        )
+        self.state.put_container(made)
+
+    @rule(on=engines, number=st.integers(0, 3))
+    def remove_container(self, on: Engine, number: int) -> None:
+        self.state.remove_container(on.address, f"c{number}")
+
+    @rule(target=reservations, number=st.integers(0, 3), pick=st.integers(0, 2))
+    def reserve(self, number: int, pick: int) -> Reservation | None:
+        nodes = self.placement.nodes()
+        if not nodes:
+            return None
+        node = nodes[pick % len(nodes)]
+        return self.placement.reserve(Request(name="", image="busybox"), node, f"s{number}")
+
+    @rule(reservation=reservations, container_id=st.sampled_from(["c0", "c1", "c9"]))
+    def settle(self, reservation: Reservation | None, container_id: str) -> None:
+        if reservation is not None:
+            self.placement.settle(reservation, container_id)
+
+    @rule(reservation=reservations)
+    def cancel(self, reservation: Reservation | None) -> None:
+        if reservation is not None:
+            self.placement.cancel(reservation)
+
+    @rule(seconds=st.sampled_from([1, SETTLED_LIMIT_S + 1, 300]))
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.wall.now += seconds
+
+    @invariant()
+    def nodes_are_as_if_made_anew(self) -> None:
+        fresh = self._new_placement()
+        fresh.reservations = self.placement.reservations
+        followed = {node.addr: node for node in self.placement.nodes()}
+        assert len(self.placement.nodes()) == len(followed)
+        assert followed == {node.addr: node for node in fresh.nodes()}
+
+
+TestNodesAgainstFreshNodes = NodesAgainstFreshNodes.TestCase
 
 
 # Reservations
@@ -402,8 +478,12 @@ def test_every_container_counts_exactly_once_from_reservation_to_destruction(
     open_ones: dict[int, Reservation] = {}
     alive: set[int] = set()
     shown: set[int] = set()
+    created: Counter[int] = Counter()
     for step, n in steps:
-        name, container_id, swarm_id = f"web{n}", f"c{n}", f"s{n}"
+        if step == "reserve" and n not in alive and n not in open_ones:
+            created[n] += 1
+        # No engine gives an ID twice.
+        name, container_id, swarm_id = f"web{n}", f"c{n}-{created[n]}", f"s{n}-{created[n]}"
         if step == "reserve" and n not in alive and n not in open_ones:
             open_ones[n] = reserve(placement, replace(WANTED, name=name), swarm_id)
             alive.add(n)
@@ -427,9 +507,9 @@ def test_every_container_counts_exactly_once_from_reservation_to_destruction(
         assert node.memory_used == GIB * len(alive)
         assert {m for m in range(5) if placement.name_taken(f"web{m}")} == alive
     for n, reservation in open_ones.items():
-        placement.settle(reservation, f"c{n}")
+        placement.settle(reservation, f"c{n}-{created[n]}")
     for n in alive:
-        placement.gone(ONE.address, f"c{n}")
+        placement.gone(ONE.address, f"c{n}-{created[n]}")
     assert len(placement.reservations) == 0
 
 
