@@ -12,7 +12,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
-_READ_SIZE = 256 * 1024
+_READ_SIZE = 16 * 1024
+"""OpenSSL hands out one record at a time, and none is larger."""
 
 
 class TlsLayer(asyncio.Protocol, asyncio.Transport):

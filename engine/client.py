@@ -15,7 +15,7 @@ import httpx
 import orjson
 
 from engine.errors import EngineStatusError, EngineTimeoutError, EngineUnreachableError
-from engine.pool import DIAL_TIMEOUT_S, EnginePool
+from engine.pool import EnginePool
 from engine.transport import EngineTransport
 
 Version = tuple[int, int]
@@ -40,17 +40,13 @@ class EngineClient:
         self.pool = EnginePool(address, tls)
         self.api_version: Version | None = None
         """Sent in each path once it is known; before that the daemon's own default answers."""
-        self._http = httpx.AsyncClient(
-            transport=EngineTransport(self.pool),
-            base_url="http://engine",
-            trust_env=False,
-            timeout=httpx.Timeout(DIAL_TIMEOUT_S, read=CALL_TIMEOUT_S),
-        )
+        # httpx's client adds cookies, redirects and authentication: an engine has none of them,
+        # and they cost more than the call. Its transport and its types are what is needed.
+        self._transport = EngineTransport(self.pool)
 
     async def aclose(self) -> None:
         """Drop every connection."""
         self.pool.close()
-        await self._http.aclose()
 
     async def ping(self, timeout_s: float) -> None:
         """``GET /_ping``."""
@@ -198,7 +194,9 @@ class EngineClient:
 
     async def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
         try:
-            return await self._http.send(request, stream=stream)
+            response = await self._transport.handle_async_request(request)
+            response.request = request
+            return response if stream else await _read(response)
         except httpx.TimeoutException as exc:
             raise EngineTimeoutError(self.address, str(exc)) from exc
         except httpx.TransportError as exc:
@@ -208,6 +206,16 @@ class EngineClient:
         return EngineStatusError(
             self.address, response.status_code, error_message(response.content)
         )
+
+
+async def _read(response: httpx.Response) -> httpx.Response:
+    """Read an answer whole; its connection must not stay half-read if that fails."""
+    try:
+        await response.aread()
+    except BaseException:
+        await response.aclose()
+        raise
+    return response
 
 
 def error_message(body: bytes) -> str:

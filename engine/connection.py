@@ -14,6 +14,7 @@ from common.http1 import (
     HEAD_LIMIT,
     BadMessageError,
     BodyScanner,
+    ChunkedScanner,
     CloseScanner,
     ResponseHead,
     find_head_end,
@@ -55,7 +56,7 @@ class EngineConnection(asyncio.Protocol):
         self.is_reused = False
         """Whether it has carried an answer before: its engine may just have closed it."""
         self.answered = False
-        """Whether a byte of the current answer has arrived."""
+        """Whether the head of the current answer has arrived (``100 Continue`` is none)."""
         self._exchange: Exchange | None = None
         self._method = ""
         self._head = bytearray()
@@ -70,14 +71,18 @@ class EngineConnection(asyncio.Protocol):
     def begin(self, method: str, exchange: Exchange, *, scan: bool = True) -> None:
         """Expect the answer to a *method* request, which is then written with `write`.
 
-        Without *scan* the body's end is not looked for: it ends when the engine closes, as the
-        request must have asked it to. That is what makes gigabytes of small chunks cheap.
+        Without *scan* the end of a chunked body is not looked for: it ends when the engine closes,
+        as the request must have asked it to. That is what makes gigabytes of small chunks cheap.
         """
         assert self._exchange is None
         self._exchange = exchange
         self._method = method
         self._scan = scan
         self.answered = False
+        if self.transport is None or self.transport.is_closing():
+            # It was dialled well, and gone before its first request.
+            lost = ConnectionResetError("the engine closed the connection")
+            asyncio.get_running_loop().call_soon(self.fail, lost)
 
     def write(self, data: bytes) -> None:
         """Send bytes of the request, or of the raw stream."""
@@ -102,7 +107,9 @@ class EngineConnection(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Back-pressure: the client does not take more now."""
-        if self.transport is not None and not self._reading_paused:
+        if self.transport is None or self._exchange is None:
+            return  # what is left is not the client's: the next answer must not wait for it
+        if not self._reading_paused and not self.transport.is_closing():
             self._reading_paused = True
             self.transport.pause_reading()
 
@@ -114,9 +121,11 @@ class EngineConnection(asyncio.Protocol):
                 self.transport.resume_reading()
 
     def fail(self, error: Exception) -> None:
-        """Give up on an answer that has not begun."""
-        if self._exchange is not None and not self.answered:
-            self._break(error)
+        """Drop it, and tell whoever waits for it."""
+        exchange = self._exchange
+        self.abort()
+        if exchange is not None:
+            exchange.on_lost(error)
 
     @property
     def is_idle(self) -> bool:
@@ -129,16 +138,14 @@ class EngineConnection(asyncio.Protocol):
         )
 
     def abort(self) -> None:
-        """Drop it: the client has gone, or a deadline has passed."""
+        """Drop it; nobody is told.
+
+        What is not sent yet is lost. To wait until a daemon takes it, which nobody reads the
+        answer of any more, could take for ever.
+        """
         self._exchange = None
         if self.transport is not None:
             self.transport.abort()
-
-    def close(self) -> None:
-        """Close it after what is buffered has been sent."""
-        self._exchange = None
-        if self.transport is not None:
-            self.transport.close()
 
     # asyncio.Protocol
 
@@ -154,7 +161,6 @@ class EngineConnection(asyncio.Protocol):
             # the next answer.
             self.abort()
             return
-        self.answered = True
         if self._raw:
             exchange.on_data(data)
         elif self._scanner is not None:
@@ -197,15 +203,15 @@ class EngineConnection(asyncio.Protocol):
             searched = 0
             if end < 0:
                 if len(self._head) > HEAD_LIMIT:
-                    self._break(BadMessageError("the engine's answer has too large a head"))
+                    self.fail(BadMessageError("the engine's answer has too large a head"))
                 return
             try:
                 head = parse_response(bytes(self._head[:end]))
                 scanner = response_body(head, self._method)
-                if not self._scan and not scanner.done:
+                if not self._scan and isinstance(scanner, ChunkedScanner):
                     scanner = CloseScanner()
             except BadMessageError as exc:
-                self._break(exc)
+                self.fail(exc)
                 return
             del self._head[:end]
             self._take_head(head, scanner)
@@ -213,13 +219,15 @@ class EngineConnection(asyncio.Protocol):
     def _take_head(self, head: ResponseHead, scanner: BodyScanner) -> None:
         exchange = self._exchange
         assert exchange is not None
+        self.answered = head.status == 101 or head.status >= 200  # noqa: PLR2004
         if head.status < 200:  # noqa: PLR2004
             exchange.on_head(head)
             if head.status == 101 and not self._raw and self._exchange is not None:  # noqa: PLR2004
-                self._break(BadMessageError("the engine switched protocols unasked"))
+                self.fail(BadMessageError("the engine switched protocols unasked"))
             return
         self._scanner = scanner
-        self._keeps_alive = head.keeps_alive and not isinstance(scanner, CloseScanner)
+        # What is not scanned was asked with "Connection: close", whatever the answer says of it.
+        self._keeps_alive = self._scan and head.keeps_alive
         exchange.on_head(head)
         if self._exchange is None or self._raw:
             return
@@ -233,22 +241,17 @@ class EngineConnection(asyncio.Protocol):
         try:
             taken = scanner.feed(data)
         except BadMessageError as exc:
-            self._break(exc)
+            self.fail(exc)
             return
         if taken:
             exchange.on_data(data if taken == len(data) else data[:taken])
         if not scanner.done or self._exchange is None:
             return
+        self.resume_reading()
         self._scanner = None
         self._exchange = None
         if taken < len(data) or not self._keeps_alive:
-            self.close()
+            self.abort()
         else:
             self.is_reused = True
         exchange.on_end()
-
-    def _break(self, error: Exception) -> None:
-        exchange = self._exchange
-        self.abort()
-        if exchange is not None:
-            exchange.on_lost(error)

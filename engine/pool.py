@@ -34,37 +34,43 @@ class EnginePool:
         self._idle: list[EngineConnection] = []
         self._busy: set[EngineConnection] = set()
         self._closed = False
+        self._outages = 0
 
     async def acquire(self, *, fresh: bool = False) -> EngineConnection:
         """An idle connection, else (or if *fresh*) a new one.
 
         Raises:
-            EngineUnreachableError: it could not be dialled; nothing was sent.
+            EngineUnreachableError: it could not be dialled, or was found not to answer meanwhile;
+                nothing was sent.
         """
         while self._idle and not fresh:
             connection = self._idle.pop()
             if connection.is_idle:
                 self._busy.add(connection)
                 return connection
+        outages = self._outages
         connection = await self._dial()
+        if outages != self._outages:
+            # Whoever waits now is not told again: a hung engine accepts connections all the same.
+            connection.abort()
+            raise EngineUnreachableError(self.address, "it stopped answering", sent=False)
         self._busy.add(connection)
         return connection
 
     def release(self, connection: EngineConnection) -> None:
-        """Give it back; one that is not idle any more is closed."""
+        """Give it back, once; one that is not idle any more is closed."""
+        if connection not in self._busy:
+            return
         self._busy.discard(connection)
         if connection.is_idle and not self._closed and len(self._idle) < _MOST_IDLE:
             self._idle.append(connection)
         else:
-            connection.close()
-
-    def discard(self, connection: EngineConnection, *, abort: bool = True) -> None:
-        """Drop it, with whatever is on the way over it unless not to *abort*."""
-        self._busy.discard(connection)
-        if abort:
             connection.abort()
-        else:
-            connection.close()
+
+    def discard(self, connection: EngineConnection) -> None:
+        """Drop it, with whatever is on the way over it."""
+        self._busy.discard(connection)
+        connection.abort()
 
     @property
     def open_connections(self) -> int:
@@ -77,15 +83,17 @@ class EnginePool:
 
         Streams that have begun are left alone: a daemon that was paused goes on with them.
         """
+        self._outages += 1
         self.drop_idle()
         for connection in list(self._busy):
-            connection.fail(error)
+            if not connection.answered:
+                connection.fail(error)
 
     def drop_idle(self) -> None:
         """Close what is kept alive: the engine has restarted or does not answer."""
         idle, self._idle = self._idle, []
         for connection in idle:
-            connection.close()
+            connection.abort()
 
     def retire(self) -> None:
         """Close what is idle, and each other connection when it is given back."""
@@ -93,11 +101,10 @@ class EnginePool:
         self.drop_idle()
 
     def close(self) -> None:
-        """Close everything."""
-        self._closed = True
-        self.drop_idle()
+        """Close everything; whoever waits for an answer is told."""
+        self.retire()
         for connection in list(self._busy):
-            self.discard(connection)
+            connection.fail(ConnectionAbortedError("the connection was closed"))
 
     async def _dial(self) -> EngineConnection:
         try:

@@ -33,6 +33,8 @@ class _Answer:
         self._connection = connection
         self._method = method
         self.head: asyncio.Future[ResponseHead] = asyncio.get_running_loop().create_future()
+        self.request_sent = False
+        """Whether the engine has the whole request: only then can it be sent another one."""
         self._scanner: BodyScanner | None = None
         self._payload: deque[bytes] = deque()
         self._waiting = 0
@@ -127,7 +129,7 @@ class _Body(httpx.AsyncByteStream):
             yield piece
 
     async def aclose(self) -> None:
-        if self._connection.is_idle:
+        if self._connection.is_idle and self._answer.request_sent:
             self._pool.release(self._connection)
         else:
             self._pool.discard(self._connection)
@@ -199,6 +201,7 @@ class EngineTransport(httpx.AsyncBaseTransport):
                 connection.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:
             connection.write(b"0\r\n\r\n")
+        answer.request_sent = True
 
     async def aclose(self) -> None:
         """The pool is its owner's to close."""

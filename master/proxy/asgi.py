@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
 
 _NOT_PASSED = frozenset({b"connection", b"upgrade", b"keep-alive"})
 """uvicorn must neither switch protocols nor decide when this connection ends."""
+
+
+class _Flow(FlowControl):
+    """uvicorn's flow control, except that reading is stopped by the front, which counts reasons."""
+
+    def __init__(self, transport: asyncio.Transport, front: Front) -> None:
+        super().__init__(transport)
+        self._front = front
+
+    def pause_reading(self) -> None:
+        """The application reads its body more slowly than it comes."""
+        self._front.hold_reading("application", hold=True)
+
+    def resume_reading(self) -> None:
+        """The application wants more."""
+        self._front.hold_reading("application", hold=False)
 
 
 class AsgiLane(HttpToolsProtocol):
@@ -41,12 +58,14 @@ class AsgiLane(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the transport, but leave its shutdown to the front."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, self._front)
         self.connections.discard(self)
 
     def begin(self, request: AsgiRequest) -> None:
         """Start answering *request*."""
         self.current = request
         self.app_state = request.state
+        self.cycle = cast("RequestResponseCycle", None)  # the last one was another request's
         self.data_received(request.normalised_head())
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -90,6 +109,17 @@ class AsgiRequest:
             lines.append((b"Connection", b"close"))
         start = b"%s %s HTTP/1.1" % (self.head.method.encode("ascii"), target)
         return write_head(start, lines)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer's head is sent."""
+        cycle = cast("RequestResponseCycle | None", self._lane.cycle)
+        return cycle is not None and cycle.response_started
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether another request can follow the answer; see `ClientRequest.keeps_alive`."""
+        return self.head.keeps_alive and (self.body_done or not self.head.expects_continue)
 
     @property
     def body_done(self) -> bool:

@@ -1,4 +1,4 @@
-"""What happens to the answer of a relayed request: passed on, collected and edited, or spliced."""
+"""What happens to the answer of a relayed request: passed on, or collected and edited."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from common.http1 import (
 )
 from engine.connection import EngineConnection
 from master.proxy.request import ClientRequest
-from master.proxy.splice import Splice, is_hijack
 
 COLLECT_LIMIT = 64 * 1024 * 1024
 """Bytes of an answer that is edited, and so held whole. The largest inspects have a few 100 KB."""
@@ -44,8 +43,8 @@ class Passed:
 
     def on_head(self, head: ResponseHead) -> None:
         """Pass the head on, without what spoke of the engine's connection."""
-        if head.status == 100:  # noqa: PLR2004
-            self._request.send_head(head, [])
+        if head.status < 200:  # noqa: PLR2004
+            self._request.send_head(head, head.headers.without(HOP_BY_HOP))
             return
         self._status = head.status
         self._on_answer(head.status)
@@ -60,8 +59,7 @@ class Passed:
     def on_end(self) -> None:
         """The answer is complete."""
         self._on_answer(self._status)
-        self._request.finish(keep=self._keep)
-        self._resolve(None)
+        self._finish(keep=self._keep)
 
     def on_eof(self) -> None:
         """Only raw streams have it."""
@@ -78,6 +76,13 @@ class Passed:
         """The engine takes more."""
         self._request.resume_body()
 
+    def _finish(self, *, keep: bool) -> None:
+        if not self._request.body_done:
+            # The engine wants no more of it: what the connection still owes it is never sent.
+            self._connection.abort()
+        self._request.finish(keep=keep)
+        self._resolve(None)
+
     def _resolve(self, error: Exception | None) -> None:
         if self.done.done():
             return
@@ -88,7 +93,7 @@ class Passed:
 
     def _lines(self, head: ResponseHead) -> list[Header]:
         lines = head.headers.without(HOP_BY_HOP)
-        if not self._keep or not self._request.head.keeps_alive:
+        if not self._keep or not self._request.keeps_alive:
             lines.append((b"Connection", b"close"))
         return lines
 
@@ -127,8 +132,6 @@ class Edited(Passed):
         self._size += len(data)
         if self._size > COLLECT_LIMIT:
             self._connection.fail(BadMessageError("the engine's answer is too large"))
-            self._connection.abort()
-            self.on_lost(BadMessageError("the engine's answer is too large"))
 
     def on_end(self) -> None:
         """Edit and send."""
@@ -136,7 +139,11 @@ class Edited(Passed):
         if head is None:
             super().on_end()
             return
-        body = self._edit(b"".join(self._pieces))
+        try:
+            body = self._edit(b"".join(self._pieces))
+        except Exception as exc:  # noqa: BLE001 - it is raised again where the request is answered
+            self._resolve(exc)
+            return
         self._on_answer(head.status)
         lines = [
             line
@@ -146,72 +153,4 @@ class Edited(Passed):
         lines.append((b"Content-Length", str(len(body)).encode("ascii")))
         self._request.send_head(head, lines)
         self._request.send(body)
-        self._request.finish(keep=True)
-        self._resolve(None)
-
-
-class Hijacked(Passed):
-    """Splices client and engine once the engine has switched; any other answer is passed on."""
-
-    def __init__(
-        self,
-        request: ClientRequest,
-        connection: EngineConnection,
-        on_answer: Callable[[int], None],
-    ) -> None:
-        super().__init__(request, connection, on_answer)
-        self._splice: Splice | None = None
-
-    def on_head(self, head: ResponseHead) -> None:
-        """Take the client's connection, or pass the refusal on."""
-        if not is_hijack(head):
-            super().on_head(head)
-            return
-        self._on_answer(head.status)
-        # As it came, "Connection: Upgrade" included: clients look for it.
-        self._request.send_head(head, head.headers.lines)
-        self._splice = Splice(self._request, self._connection, self._client_gone)
-        early = self._request.take_over(self._splice)
-        if early:
-            self._connection.write(early)
-        self._connection.go_raw()
-
-    def on_eof(self) -> None:
-        """The container has nothing more to print: the stream is over."""
-        self._end()
-
-    def on_lost(self, error: Exception) -> None:
-        """The engine's side broke."""
-        if self._splice is None:
-            super().on_lost(error)
-        else:
-            self._end()
-
-    def pause(self) -> None:
-        """The container reads slower than the client writes."""
-        if self._splice is None:
-            super().pause()
-        else:
-            self._request.hold_client(hold=True)
-
-    def resume(self) -> None:
-        """The container reads on."""
-        if self._splice is None:
-            super().resume()
-        else:
-            self._request.hold_client(hold=False)
-
-    def _end(self) -> None:
-        assert self._splice is not None
-        self._splice.finish()
-        self._request.end_client()
-        self._on_answer(200)
-        self._resolve(None)
-
-    def _client_gone(self) -> None:
-        assert self._splice is not None
-        self._splice.finish()
-        self._request.end_client()
-        self._connection.abort()
-        self._on_answer(200)
-        self._resolve(None)
+        self._finish(keep=True)

@@ -6,10 +6,12 @@ uvicorn's server accepts and shuts down; this is the protocol that it is given.
 from __future__ import annotations
 
 import asyncio
-import re
+import select
+import socket
+import struct
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -29,16 +31,26 @@ from engine.pool import keep_alive
 from master.cluster.model import ApiVersion
 from master.proxy.asgi import AsgiLane, AsgiRequest
 from master.proxy.request import BODY_LIMIT, ClientRequest, Side, json_answer
+from master.proxy.version import complaint_about, parse_version, split_path
 from master.routes import How, Route, RouteTable
-
-_VERSION = re.compile(r"/v([0-9]+(?:\.[0-9]+)*)(/.*)")
 
 IDLE_LIMIT_S = 300.0
 """Go clients drop idle connections after 90 s themselves."""
 HEAD_TIMEOUT_S = 60.0
 """From a head's first byte to its last."""
-_LEFTOVER_LIMIT = 1 << 20
-"""Bytes of an unwanted body that are read, so that the client sees the answer to it."""
+_LEFTOVER_LIMIT_S = 10.0
+"""How long the rest of a body that nobody wants is read: many clients send all of it before they
+look at the answer."""
+_LINGER_S = 2.0
+"""Closing on unread bytes resets the connection, and takes an answer with it that the client has
+not read yet."""
+_LOOK_INTERVAL_S = 2.0
+"""How often a client that is not read is looked at: the event loop does not report the death of a
+socket that it does not read."""
+
+Why = Literal["engine", "application", "backlog"]
+"""Who wants no more bytes from the client now: the engine, the ASGI application, or the front
+itself, because too much waits behind the request that is being answered."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +83,22 @@ class Front(asyncio.Protocol):
         # Per connection
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
+        self._searched = 0
+        """So much of the buffer was searched for a head's end."""
         self._lane: AsgiLane | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._reading_held = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._holds: set[Why] = set()
+        self._clogged = False
+        """The client does not read: no further answer is begun."""
         self._closing = False
+        """After the answer that is on the way."""
+        self._lingering = False
         self._eof = False
         # Per request
         self._busy: ClientRequest | AsgiRequest | None = None
         self._answer_done = False
         self._task: asyncio.Task[None] | None = None
-        self._dropped = 0
         self._side: Side | None = None
 
     # asyncio.Protocol
@@ -97,43 +115,50 @@ class Front(asyncio.Protocol):
         if self._side is not None:
             self._side.data_received(data)
             return
+        if self._lingering:
+            return
         if not self._buffer and self._busy is None:
             self._arm(HEAD_TIMEOUT_S)
-        searched = len(self._buffer)
         self._buffer = self._buffer + data if self._buffer else data
-        self._advance(searched)
+        self._advance()
 
     def eof_received(self) -> bool:
         """The client has closed its half: a hijacked stream goes on, all else has no reader."""
+        self._eof = True
         if self._side is not None:
             self._side.eof_received()
-            return True
-        self._eof = True
-        return isinstance(self._busy, ClientRequest) and self._busy.route.how is How.HIJACK
+        elif not (isinstance(self._busy, ClientRequest) and self._busy.route.how is How.HIJACK):
+            return False
+        self._look_soon()
+        return True
 
     def pause_writing(self) -> None:
         """The client's socket is full."""
+        self._clogged = True
         if self._side is not None:
             self._side.pause_writing()
         elif isinstance(self._busy, ClientRequest):
-            if self._busy.source is not None:
-                self._busy.source.pause_reading()
+            self._busy.pause_source()
         elif self._lane is not None:
             self._lane.pause_writing()
 
     def resume_writing(self) -> None:
         """The client's socket has room again."""
+        self._clogged = False
         if self._side is not None:
             self._side.resume_writing()
-        elif isinstance(self._busy, ClientRequest):
-            if self._busy.source is not None:
-                self._busy.source.resume_reading()
-        elif self._lane is not None:
+            return
+        if isinstance(self._busy, ClientRequest):
+            self._busy.resume_source()
+        if self._lane is not None:
             self._lane.resume_writing()
+        self._advance_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: whoever works for it stops."""
         self._disarm()
+        if self._watch is not None:
+            self._watch.cancel()
         self._server_state.connections.discard(self)
         if self._side is not None:
             self._side.connection_lost()
@@ -141,54 +166,74 @@ class Front(asyncio.Protocol):
             self._task.cancel()
         if self._lane is not None:
             self._lane.connection_lost(exc)
-        self._transport = None
-        self._busy = None
+        self._transport = self._busy = self._task = self._lane = self._side = None
+        self._buffer = b""
 
     def shutdown(self) -> None:
-        """The server is stopping (called by uvicorn): idle connections close, others finish."""
+        """The server is stopping (called by uvicorn): idle connections close, others finish.
+
+        What has not ended by the end of the grace time is cut: an event loop with open sockets is
+        not closed in peace.
+        """
         self._closing = True
         if self._busy is None and self._side is None:
-            self._close()
+            self.close()
+        self._loop.call_later(self._config.timeout_graceful_shutdown or 0, self.abort)
 
     # What a request's answerer calls
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and not self._transport.is_closing() and not self._lingering:
             self._transport.write(data)
 
-    def hold_reading(self, *, hold: bool) -> None:
-        """Stop or go on reading from the client."""
-        if self._transport is None or hold == self._reading_held or self._transport.is_closing():
+    @property
+    def is_clogged(self) -> bool:
+        """Whether the client takes no more now."""
+        return self._clogged
+
+    def hold_reading(self, why: Why, *, hold: bool) -> None:
+        """Stop reading from the client until nobody has a reason to any more."""
+        if hold == (why in self._holds):
             return
-        self._reading_held = hold
-        if hold:
-            self._transport.pause_reading()
-        else:
+        self._holds ^= {why}
+        if self._transport is None or self._transport.is_closing() or self._eof:
+            return
+        if not self._holds:
             self._transport.resume_reading()
+        elif hold and len(self._holds) == 1:
+            self._transport.pause_reading()
+            self._look_soon()
 
     def finish(self, request: ClientRequest | AsgiRequest, *, keep: bool) -> None:
         """The answer to *request* is complete."""
         if request is not self._busy:
             return
         self._answer_done = True
-        self._closing = self._closing or not keep or not request.head.keeps_alive
-        if not request.body_done and isinstance(request, ClientRequest):
-            request.drop_body()
+        keep = keep and request.keeps_alive and not self._eof
+        self._closing = self._closing or not keep
+        if not request.body_done:
+            self._arm(_LEFTOVER_LIMIT_S)
+            if isinstance(request, ClientRequest):
+                request.drop_body()
         self._advance_soon()
 
     def take_over(self, side: Side) -> bytes:
         """Give the connection to *side* for good; returns what the client has already sent."""
         self._side = side
-        self._disarm()
-        self.hold_reading(hold=False)
         early, self._buffer = self._buffer, b""
+        self.hold_reading("backlog", hold=False)
         if self._eof:
             self._loop.call_soon(side.eof_received)
         return early
 
     def break_off(self, status: int, message: str) -> None:
         """Answer with an error and close: what follows can't be told from a request."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._busy is not None and self._busy.answered:
+            self.abort()
+            return
         start, body = json_answer(status, message)
         lines = [
             *self.standard_headers(),
@@ -197,25 +242,22 @@ class Front(asyncio.Protocol):
             (b"Connection", b"close"),
         ]
         self.write(write_head(start, lines) + body)
-        self._close()
+        self._linger()
 
     def abort(self) -> None:
         """Cut the connection: the client must not take a broken answer for a whole one."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self._transport is None:
+            return
+        sock = self._transport.get_extra_info("socket")
+        if self._side is None and sock is not None:
+            # Reset instead of ended: an answer without length would look complete.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
 
     def close(self) -> None:
         """Close after what is buffered has been sent."""
-        self._close()
-
-    def write_eof(self) -> None:
-        """Half-close towards the client."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write_eof()
-
-    def socket(self) -> Any:
-        """The client's socket, to look at."""
-        return self._transport.get_extra_info("socket") if self._transport is not None else None
+        if self._transport is not None:
+            self._transport.close()
 
     def standard_headers(self) -> list[Header]:
         """Date, and what the cluster says of itself."""
@@ -225,67 +267,52 @@ class Front(asyncio.Protocol):
 
     def _advance_soon(self) -> None:
         # Not at once: the caller is still inside its own callback.
-        self._loop.call_soon(self._advance, 0)
+        self._loop.call_soon(self._advance)
 
-    def _advance(self, searched: int) -> None:
+    def _advance(self) -> None:
         while self._transport is not None and not self._transport.is_closing():
-            if self._side is not None:
+            if self._side is not None or self._lingering:
                 return
-            if self._busy is None:
-                if not self._begin(searched):
-                    return
-                searched = 0
-            if not self._feed_body():
-                return
-            if not self._answer_done:
-                self._limit_leftover()
-                return
+            if self._busy is None and (self._clogged or not self._begin()):
+                break
+            if not self._feed_body() or not self._answer_done:
+                break
             self._next()
+        waits = self._busy is not None or self._clogged
+        self.hold_reading("backlog", hold=waits and len(self._buffer) > BODY_LIMIT)
 
     def _feed_body(self) -> bool:
         """Pass body bytes on; whether the body is complete."""
         request = self._busy
-        assert request is not None
-        if request.body_done:
-            return True
-        if self._buffer:
+        if request is None:
+            return False
+        if self._buffer and not request.body_done:
             try:
                 taken = request.feed(self._buffer)
             except BadMessageError as exc:
-                self._cancel()
                 self.break_off(exc.status, str(exc))
                 return False
             self._buffer = self._buffer[taken:]
-            if self._answer_done:
-                self._dropped += taken
-                if self._dropped > _LEFTOVER_LIMIT:
-                    self._close()
-                    return False
         return request.body_done
 
-    def _limit_leftover(self) -> None:
-        if len(self._buffer) > BODY_LIMIT:
-            self.hold_reading(hold=True)
-
     def _next(self) -> None:
-        self._busy, self._task, self._answer_done, self._dropped = None, None, False, 0
+        self._busy, self._task, self._answer_done = None, None, False
+        self.hold_reading("engine", hold=False)
         if self._closing:
-            self._close()
-            return
-        self.hold_reading(hold=False)
-        self._arm(HEAD_TIMEOUT_S if self._buffer else IDLE_LIMIT_S)
+            self.close()
+        else:
+            self._arm(HEAD_TIMEOUT_S if self._buffer else IDLE_LIMIT_S)
 
-    def _begin(self, searched: int) -> bool:
+    def _begin(self) -> bool:
         """Start on the next request, if its head is here."""
-        while self._buffer[:1] in (b"\r", b"\n"):  # old clients add a line end behind a body
-            self._buffer = self._buffer[1:]
-            searched = 0
-        end = find_head_end(self._buffer, searched)
+        buffer = self._buffer.lstrip(b"\r\n")  # old clients add a line end behind a body
+        end = find_head_end(buffer, self._searched if len(buffer) == len(self._buffer) else 0)
+        self._buffer, self._searched = buffer, len(buffer)
         if end < 0 or end > HEAD_LIMIT:
-            if len(self._buffer) > HEAD_LIMIT:
+            if len(buffer) > HEAD_LIMIT:
                 self.break_off(431, "request header fields too large")
             return False
-        block, self._buffer = self._buffer[:end], self._buffer[end:]
+        block, self._buffer, self._searched = buffer[:end], buffer[end:], 0
         self._disarm()
         try:
             head = parse_request(block)
@@ -298,34 +325,24 @@ class Front(asyncio.Protocol):
 
     def _dispatch(self, head: RequestHead, body: BodyScanner) -> None:
         least, newest = self._services.versions()
-        path = head.path.decode("ascii")
-        typed = ""
-        if (match := _VERSION.fullmatch(path)) is not None:
-            typed, path = match[1], match[2]
-        version = _parse_version(typed) if typed else newest
+        typed, path = split_path(head.path.decode("ascii"))
+        version = parse_version(typed) if typed else newest
         found = self._services.table.find(head.method, path)
         route, params = found if found is not None else (_UNKNOWN, {})
-        if found is not None and route.how not in (How.FORWARD, How.HIJACK, How.REFUSED):
-            complaint = _complaint(typed, version, least, newest)
-            if not complaint:
-                self._to_asgi(head, path, version, body)
-                return
-        else:
-            complaint = _complaint(typed, version, least, newest)
+        complaint = complaint_about(typed, version, least, newest) if found is not None else ""
+        if not (complaint or route.is_relayed or route.how is How.REFUSED):
+            self._to_asgi(head, path, version, body)
+            return
         request = ClientRequest(self, head, route, params, version, body)
         self._busy = request
         if complaint:
-            self._refuse(request, 400, complaint)
+            request.refuse(400, complaint)
         elif route.how is How.REFUSED:
-            self._refuse(request, route.status, route.refusal)
+            request.refuse(route.status, route.refusal)
         else:
             self._task = self._loop.create_task(self._services.relay(request), name=route.path)
             self._server_state.tasks.add(self._task)
             self._task.add_done_callback(self._server_state.tasks.discard)
-
-    def _refuse(self, request: ClientRequest, status: int, message: str) -> None:
-        request.drop_body()
-        request.refuse(status, message)
 
     def _to_asgi(
         self, head: RequestHead, path: str, version: ApiVersion, body: BodyScanner
@@ -338,17 +355,33 @@ class Front(asyncio.Protocol):
         self._busy = request
         self._lane.begin(request)
 
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    def _linger(self) -> None:
+        """Close, but only when the client has had time to read what it was sent."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._lingering = True
+        self._buffer = b""
+        self._transport.write_eof()
+        for why in tuple(self._holds):
+            self.hold_reading(why, hold=False)
+        self._arm(_LINGER_S)
 
-    def _close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+    def _look_soon(self) -> None:
+        if self._watch is None:
+            self._watch = self._loop.call_later(_LOOK_INTERVAL_S, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if self._transport is None or not (self._eof or self._holds):
+            return
+        if _is_dead(self._transport.get_extra_info("socket")):
+            self._transport.abort()
+        else:
+            self._look_soon()
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
-        self._timer = self._loop.call_later(seconds, self._close)
+        self._timer = self._loop.call_later(seconds, self.close)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -356,27 +389,18 @@ class Front(asyncio.Protocol):
             self._timer = None
 
 
+_RESET = struct.pack("ii", 1, 0)
+
 _UNKNOWN = Route("", "", How.REFUSED, "", status=404, refusal="page not found")
 
 
-def _parse_version(text: str) -> ApiVersion:
-    parts = [int(part[:9]) for part in text.split(".")]
-    return parts[0], parts[1] if len(parts) > 1 else 0
-
-
-def _complaint(typed: str, version: ApiVersion, least: ApiVersion, newest: ApiVersion) -> str:
-    """The engine's own words on a version that it does not speak; empty if it does."""
-    if version < least:
-        return (
-            f"client version {typed} is too old. Minimum supported API version is "
-            f"{least[0]}.{least[1]}, please upgrade your client to a newer version"
-        )
-    if version > newest:
-        return (
-            f"client version {typed} is too new. "
-            f"Maximum supported API version is {newest[0]}.{newest[1]}"
-        )
-    return ""
+def _is_dead(sock: socket.socket | None) -> bool:
+    """Whether the kernel knows that nobody is at the other end any more."""
+    if sock is None or sock.fileno() < 0:
+        return True
+    poller = select.poll()
+    poller.register(sock.fileno(), 0)  # errors and hang-up only
+    return bool(poller.poll(0))
 
 
 def make_protocol(services: FrontServices) -> Callable[..., Front]:

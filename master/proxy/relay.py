@@ -18,8 +18,9 @@ from engine.pool import EnginePool
 from master.cluster.model import ApiVersion, Container, Engine
 from master.errors import ManagerError
 from master.proxy import edits
-from master.proxy.exchanges import Edited, Hijacked, Passed
+from master.proxy.exchanges import Edited, Passed
 from master.proxy.request import ClientRequest
+from master.proxy.splice import Hijacked
 from master.routes import Edit, How, Route, Subject
 from master.supervisor.fleet import Fleet
 
@@ -49,18 +50,13 @@ class Relay:
             target = await self._target(request.route, request.params)
             await self._exchange(request, target)
         except ManagerError as exc:
-            self._refuse(request, exc.status, str(exc))
+            request.refuse(exc.status, str(exc))
         except EngineError as exc:
             self._fleet.suspect(exc.address)
-            self._refuse(request, 500, self._lost(exc.address, exc.message))
+            request.refuse(500, self._lost(exc.address, exc.message))
         except Exception:  # noqa: BLE001 - the client must get an answer, and the log the cause
             _log.exception("relay of %s %s failed", request.head.method, request.route.path)
-            self._refuse(request, 500, "the manager failed to answer; its log says why")
-
-    @staticmethod
-    def _refuse(request: ClientRequest, status: int, message: str) -> None:
-        request.drop_body()
-        request.refuse(status, message)
+            request.refuse(500, "the manager failed to answer; its log says why")
 
     def _lost(self, address: str, reason: str) -> str:
         engine = self._fleet.state.engine(address)
@@ -87,21 +83,17 @@ class Relay:
         return self._healthy(address, None, None)
 
     async def _exchange(self, request: ClientRequest, target: Target) -> None:
-        hijack = request.route.how is How.HIJACK
-        dedicated = hijack or request.route.streams
+        dedicated = request.route.how is How.HIJACK or request.route.streams
         connection = await target.pool.acquire(fresh=dedicated)
-        may_retry = connection.is_reused and request.head.method in ("GET", "HEAD")
+        may_retry = connection.is_reused and request.may_repeat
         try:
-            await self._once(request, target, connection)
-        except (OSError, BadMessageError) as exc:
-            if not (may_retry and not connection.answered):
-                raise EngineUnreachableError(target.engine.address, str(exc)) from exc
-        else:
-            return
-        # The engine had closed a kept-alive connection in the same moment.
-        connection = await target.pool.acquire(fresh=True)
-        try:
-            await self._once(request, target, connection)
+            try:
+                await self._once(request, target, connection)
+            except (OSError, BadMessageError):
+                if not may_retry or connection.answered:
+                    raise
+                # The engine had closed a kept-alive connection in the same moment.
+                await self._once(request, target, await target.pool.acquire(fresh=True))
         except (OSError, BadMessageError) as exc:
             raise EngineUnreachableError(target.engine.address, str(exc)) from exc
 
@@ -109,18 +101,18 @@ class Relay:
         self, request: ClientRequest, target: Target, connection: EngineConnection
     ) -> None:
         exchange = self._exchange_for(request, target, connection)
-        request.source = connection
         try:
             connection.begin(request.head.method, exchange, scan=not request.route.streams)
+            request.answer_from(connection)
             connection.write(self._head(request, target))
             request.pipe_body(connection)
             await exchange.done
         finally:
-            request.source = None
+            request.answer_from(None)
             if connection.is_idle:
                 target.pool.release(connection)
             else:
-                target.pool.discard(connection, abort=not exchange.done.done())
+                target.pool.discard(connection)
 
     def _exchange_for(
         self, request: ClientRequest, target: Target, connection: EngineConnection

@@ -101,8 +101,22 @@ class ClientRequest:
         self._held: list[bytes] = []
         self._held_size = 0
         self._paused_by_sink = False
-        self.source: Source | None = None
-        """Where the answer comes from: told to wait while the client takes no more."""
+        self._has_body = not body.done
+        self._source: Source | None = None
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it can be asked twice: it changes nothing, and has no body that is gone now."""
+        return self.head.method in ("GET", "HEAD") and not self._has_body
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether another request can follow the answer on this connection.
+
+        A client that waited for ``100 Continue`` in vain may leave its body out, or not: what
+        comes next can't be told from a request.
+        """
+        return self.head.keeps_alive and (self.body_done or not self.head.expects_continue)
 
     # Towards the engine
 
@@ -153,9 +167,25 @@ class ClientRequest:
 
     def _balance(self) -> None:
         full = self._paused_by_sink or (self._sink is None and self._held_size > BODY_LIMIT)
-        self._front.hold_reading(hold=full)
+        self._front.hold_reading("engine", hold=full)
 
     # Towards the client
+
+    def answer_from(self, source: Source | None) -> None:
+        """Whom to tell to wait while the client takes no more; None: nobody any more."""
+        self._source = source
+        if self._front.is_clogged:
+            self.pause_source()
+
+    def pause_source(self) -> None:
+        """The client takes no more now."""
+        if self._source is not None:
+            self._source.pause_reading()
+
+    def resume_source(self) -> None:
+        """The client takes more."""
+        if self._source is not None:
+            self._source.resume_reading()
 
     def send_head(self, head: ResponseHead, lines: list[Header]) -> None:
         """The answer's head (or an interim one)."""
@@ -174,6 +204,7 @@ class ClientRequest:
 
     def refuse(self, status: int, message: str) -> None:
         """Answer with an error, or, when the head is out, cut the answer short."""
+        self.drop_body()
         if self.answered:
             self._front.abort()
             return
@@ -188,7 +219,7 @@ class ClientRequest:
             *lines,
             (b"Content-Length", str(len(body)).encode("ascii")),
         ]
-        if not self.head.keeps_alive:
+        if not self.keeps_alive:
             lines.append((b"Connection", b"close"))
         self._front.write(write_head(start, lines) + (b"" if self.head.method == "HEAD" else body))
         self.finish(keep=True)
@@ -202,17 +233,9 @@ class ClientRequest:
         self.answered = True
         return self._front.take_over(side)
 
-    def hold_client(self, *, hold: bool) -> None:
-        """After a take-over: stop or go on reading from the client."""
-        self._front.hold_reading(hold=hold)
-
     def end_client(self) -> None:
         """After a take-over: send what is buffered, then close."""
         self._front.close()
-
-    def client_socket(self) -> object:
-        """The client's socket, to look at; never to read."""
-        return self._front.socket()
 
 
 class _Nowhere:

@@ -6,33 +6,44 @@ output), so does back-pressure. The engine's end of output ends both.
 
 from __future__ import annotations
 
-import asyncio
-import select
-from collections.abc import Callable
-
 from common.http1 import ResponseHead
-from engine.connection import EngineConnection
-from master.proxy.request import ClientRequest
-
-_LOOK_INTERVAL_S = 2.0
-"""How often a client that has closed its half is looked at: the event loop does not report the
-death of a socket that it no longer reads."""
+from master.proxy.exchanges import Passed
 
 
-class Splice:
-    """The client's side of a hijack (`request.Side`); the engine's bytes come from its owner."""
+class Hijacked(Passed):
+    """Splices client and engine once the engine has switched; any other answer is passed on.
 
-    def __init__(
-        self,
-        request: ClientRequest,
-        connection: EngineConnection,
-        on_client_gone: Callable[[], None],
-    ) -> None:
-        self._request = request
-        self._connection = connection
-        self._on_client_gone = on_client_gone
-        self._watch: asyncio.TimerHandle | None = None
-        self._finished = False
+    From then on it is the client's `request.Side` as well as the engine's `Exchange`.
+    """
+
+    _spliced = False
+
+    # The engine says
+
+    def on_head(self, head: ResponseHead) -> None:
+        """Take the client's connection, or pass the refusal on."""
+        if not _is_hijack(head):
+            super().on_head(head)
+            return
+        self._status = head.status
+        self._on_answer(head.status)
+        # As it came, "Connection: Upgrade" included: clients look for it.
+        self._request.send_head(head, head.headers.lines)
+        self._spliced = True
+        if early := self._request.take_over(self):
+            self._connection.write(early)
+        self._connection.go_raw()
+
+    def on_eof(self) -> None:
+        """The container has nothing more to print: the stream is over."""
+        self._end()
+
+    def on_lost(self, error: Exception) -> None:
+        """The engine's side broke."""
+        if self._spliced:
+            self._end()
+        else:
+            super().on_lost(error)
 
     # The client says
 
@@ -43,7 +54,6 @@ class Splice:
     def eof_received(self) -> None:
         """The end of the input; output still comes."""
         self._connection.write_eof()
-        self._look()
 
     def pause_writing(self) -> None:
         """The client reads slower than the container prints."""
@@ -55,38 +65,18 @@ class Splice:
 
     def connection_lost(self) -> None:
         """The client is gone; so is its interest in the engine's stream."""
-        self.finish()
-        self._on_client_gone()
+        self._connection.abort()
+        self._end()
 
-    # The engine says
-
-    def finish(self) -> None:
-        """The stream has ended, on whichever side."""
-        self._finished = True
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-
-    def _look(self) -> None:
-        if self._finished:
+    def _end(self) -> None:
+        if self.done.done():
             return
-        sock = self._request.client_socket()
-        if _is_dead(sock):
-            self._on_client_gone()
-            return
-        self._watch = asyncio.get_running_loop().call_later(_LOOK_INTERVAL_S, self._look)
+        self._request.end_client()
+        self._on_answer(self._status)
+        self._resolve(None)
 
 
-def _is_dead(sock: object) -> bool:
-    """Whether the kernel knows that nobody is at the other end any more."""
-    if not hasattr(sock, "fileno") or sock.fileno() < 0:
-        return True
-    poller = select.poll()
-    poller.register(sock.fileno(), 0)
-    return bool(poller.poll(0))
-
-
-def is_hijack(head: ResponseHead) -> bool:
+def _is_hijack(head: ResponseHead) -> bool:
     """Whether the engine has switched to a raw stream: 101, or the old way without Upgrade."""
     if head.status == 101:  # noqa: PLR2004
         return True

@@ -1,0 +1,293 @@
+"""`EngineClient` against a scriptable daemon: calls, streams, deadlines, stale connections."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from engine.client import EngineClient
+from engine.errors import EngineStatusError, EngineTimeoutError, EngineUnreachableError
+from tests.fakes.engine import Call, FakeEngine
+
+pytestmark = pytest.mark.contract
+
+ID = "c0ffee" + "0" * 58
+MB = 1 << 20
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[FakeEngine]:
+    engine = FakeEngine()
+    engine.add_container(ID, "web")
+    await engine.start()
+    yield engine
+    await engine.stop()
+
+
+@pytest.fixture
+async def client(engine: FakeEngine) -> AsyncIterator[EngineClient]:
+    client = EngineClient(engine.address)
+    yield client
+    await client.aclose()
+
+
+async def asked(engine: FakeEngine, path: str) -> None:
+    """Until the engine has been asked this."""
+    async with asyncio.timeout(5):
+        while not any(each.path == path for each in engine.asked):  # noqa: ASYNC110 - a fake tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_calls_answer_json_over_one_kept_connection(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    for _ in range(5):
+        assert (await client.info())["Name"] == engine.name
+        assert (await client.list_containers())[0]["Id"] == ID
+        assert (await client.inspect_container(ID))["Id"] == ID
+    assert engine.connection_count == 1
+
+
+async def test_the_version_stands_in_every_path_once_it_is_known(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    await client.ping(1)
+    client.api_version = (1, 41)
+    await client.ping(1)
+    await client.request("GET", "/_ping", version=(1, 30))
+    assert [asked.target for asked in engine.asked] == ["/_ping", "/v1.41/_ping", "/v1.30/_ping"]
+
+
+async def test_a_refusal_has_the_engines_words_and_status(client: EngineClient) -> None:
+    with pytest.raises(EngineStatusError) as refused:
+        await client.inspect_container("nope")
+    assert refused.value.status == 404
+    assert refused.value.message == "/containers/nope/json: unknown to the fake"
+
+
+async def test_a_closed_port_is_refused_and_nothing_was_sent(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    await engine.stop()
+    with pytest.raises(EngineUnreachableError) as refused:
+        await client.info()
+    assert refused.value.message == f"dial {engine.address}: connection refused"
+    assert not refused.value.sent
+
+
+async def test_a_hung_engine_is_given_up_in_time(engine: FakeEngine, client: EngineClient) -> None:
+    engine.hang()
+    started = time.monotonic()
+    with pytest.raises(EngineTimeoutError):
+        await client.ping(0.2)
+    assert time.monotonic() - started < 1
+    assert client.pool.open_connections == 0
+
+
+async def test_an_engine_that_stops_in_the_middle_is_given_up_in_time(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    async def half(call: Call) -> None:
+        await call.head(200, "Content-Length: 100")
+        await call.send(b"{")
+        await asyncio.sleep(5)
+
+    engine.on("GET /info", half)
+    with pytest.raises(EngineTimeoutError):
+        await client.info(timeout_s=0.2)
+    assert client.pool.open_connections == 0
+
+
+async def test_an_engine_that_closes_in_the_middle_is_unreachable(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    async def half(call: Call) -> None:
+        await call.chunked([b"{"], end=False)
+        call.cut()
+
+    engine.on("GET /info", half)
+    with pytest.raises(EngineUnreachableError):
+        await client.info()
+
+
+async def test_what_is_not_json_is_no_engine(engine: FakeEngine, client: EngineClient) -> None:
+    async def page(call: Call) -> None:
+        await call.answer(200, b"<html>", "text/html")
+
+    engine.on("GET /info", page)
+    with pytest.raises(EngineUnreachableError, match="is this a Docker Engine"):
+        await client.info()
+
+
+async def test_a_get_over_a_stale_connection_is_asked_again_and_a_post_is_not(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    cut = 0
+
+    async def once(call: Call) -> None:
+        nonlocal cut
+        cut += 1
+        if cut % 2:
+            call.cut()
+        else:
+            await call.json({})
+
+    await client.ping(1)
+    engine.on(".* /info", once)
+    assert await client.info() == {}
+    with pytest.raises(EngineUnreachableError):
+        await client.request("POST", "/info", content=b"{}")
+    assert cut == 3
+
+
+async def test_a_stream_comes_piece_by_piece_and_is_dropped_by_its_reader(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    ended = asyncio.Event()
+
+    async def endless(call: Call) -> None:
+        await call.chunked([b"one\n"], end=False)
+        await call.send(b"4\r\ntwo\n\r\n")
+        await call.reader.read()
+        ended.set()
+
+    engine.on("GET /events", endless)
+    async with client.stream("GET", "/events") as pieces:
+        got = b""
+        async for piece in pieces:
+            got += piece
+            if got == b"one\ntwo\n":
+                break
+    async with asyncio.timeout(1):
+        await ended.wait()
+    assert client.pool.open_connections == 0
+
+
+async def test_a_slow_reader_holds_the_engine_back_and_loses_nothing(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    sent = 0
+
+    async def large(call: Call) -> None:
+        nonlocal sent
+        await call.head(200, f"Content-Length: {60 * MB}")
+        for _ in range(60):
+            await call.send(b"x" * MB)
+            sent += 1
+
+    engine.on("GET /large", large)
+    async with client.stream("GET", "/large") as pieces:
+        total = len(await anext(pieces))
+        await asyncio.sleep(0.3)
+        assert sent < 30
+        async for piece in pieces:
+            total += len(piece)
+    assert total == 60 * MB
+    # The connection was told to wait at times: it has to be read again by the next call.
+    assert (await client.info())["Name"] == engine.name
+    assert engine.connection_count == 1
+
+
+async def test_an_early_answer_to_a_long_body_is_heard_and_its_connection_not_kept(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    async def refuse(call: Call) -> None:
+        call.body_read = True
+        await call.json({"message": "no"}, 400)
+        await call.reader.read()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(200):
+            yield b"x" * 100_000
+            await asyncio.sleep(0)
+
+    engine.on("POST /build", refuse)
+    with pytest.raises(EngineStatusError, match="no"):
+        await client.request("POST", "/build", content=body())  # type: ignore[arg-type]
+    assert (await client.info())["Name"] == engine.name
+    assert engine.connection_count == 2
+
+
+async def test_an_unhealthy_engines_calls_fail_at_once_and_its_streams_go_on(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    async with client.stream("GET", "/events") as pieces:
+        await asyncio.sleep(0.05)
+        engine.hang()
+        waiting = asyncio.create_task(client.info())
+        await asked(engine, "/info")
+        client.pool.fail_unanswered(EngineUnreachableError(engine.address, "it does not answer"))
+        with pytest.raises(EngineUnreachableError, match="it does not answer"):
+            await waiting
+        engine.wake()
+        await engine.emit({"Type": "container"})
+        assert b"container" in await anext(pieces)
+
+
+async def test_a_connection_that_was_dialled_during_an_outage_is_not_used(
+    client: EngineClient,
+) -> None:
+    dialling = asyncio.create_task(client.pool.acquire())
+    await asyncio.sleep(0)
+    client.pool.fail_unanswered(EngineUnreachableError(client.address, "it does not answer"))
+    with pytest.raises(EngineUnreachableError, match="it stopped answering"):
+        await dialling
+    assert client.pool.open_connections == 0
+
+
+async def test_closing_the_client_tells_whoever_waits(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    engine.hang()
+    waiting = asyncio.create_task(client.info())
+    await asked(engine, "/info")
+    await client.aclose()
+    with pytest.raises(EngineUnreachableError):
+        await waiting
+
+
+async def test_a_retired_pool_lets_streams_end_and_keeps_nothing(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    await client.ping(1)
+    async with client.stream("GET", "/events") as pieces:
+        client.pool.retire()
+        await asyncio.sleep(0.05)
+        await engine.emit({"Type": "container"})
+        assert b"container" in await anext(pieces)
+    await client.ping(1)
+    assert client.pool.open_connections == 0
+
+
+async def test_a_connection_is_given_back_once(engine: FakeEngine, client: EngineClient) -> None:
+    connection = await client.pool.acquire()
+    client.pool.release(connection)
+    client.pool.release(connection)
+    assert client.pool.open_connections == 1
+    assert await client.pool.acquire() is connection
+    assert await client.pool.acquire() is not connection
+
+
+async def test_a_connection_that_is_gone_before_its_first_request_is_an_error() -> None:
+    async def shut(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    server = await asyncio.start_server(shut, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    client = EngineClient(f"{host}:{port}")
+    connection = await client.pool.acquire()
+    await asyncio.sleep(0.05)
+    assert not connection.is_idle
+    lost = asyncio.get_running_loop().create_future()
+
+    class Waiting:
+        def on_lost(self, error: Exception) -> None:
+            lost.set_result(error)
+
+    connection.begin("GET", Waiting())  # type: ignore[arg-type]
+    assert isinstance(await lost, ConnectionResetError)
+    await client.aclose()
+    server.close()
