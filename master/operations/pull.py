@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 
@@ -130,6 +129,8 @@ class _Merged:
         self._failures: dict[str, EngineError] = {}
         self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: list[asyncio.Task[None]] = []
+        self._ended_before = 0
+        """How many engines had failed before the first one answered."""
 
     async def start(self) -> None:
         """Begin everywhere, and wait until one engine has begun to answer, or none will.
@@ -141,20 +142,21 @@ class _Merged:
             asyncio.create_task(self._pull_on(engine), name=f"pull on {engine.name}")
             for engine in self._targets
         ]
-        ended: asyncio.Future[list[None]] = asyncio.gather(*self._tasks)
-        either: list[asyncio.Future[Any]] = [ended, self._first]
+        running: set[asyncio.Future[None]] = set(self._tasks)
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            while running and not self._first.done():
+                await asyncio.wait({*running, self._first}, return_when=asyncio.FIRST_COMPLETED)
+                running = {task for task in running if not task.done()}
         except BaseException:
             self._cancel()
             raise
         if not self._first.done():
-            ended.result()
+            await asyncio.gather(*self._tasks)
             raise next(iter(self._failures.values()))
 
     async def lines(self) -> AsyncIterator[bytes]:
         """The merged progress, then what failed."""
-        left = len(self._tasks)
+        left = len(self._tasks) - self._ended_before
         try:
             while left:
                 piece = await self._queue.get()
@@ -162,6 +164,7 @@ class _Merged:
                     left -= 1
                 else:
                     yield piece
+            await asyncio.gather(*self._tasks)
             if self._failures:
                 yield self._error_line()
         finally:
@@ -187,13 +190,18 @@ class _Merged:
         except EngineError as exc:
             _log.info("pull of %s on %s: %s", call.reference, engine.name, exc)
             self._failures.setdefault(engine.name, exc)
-        finally:
-            # Without waiting: the reader may have gone, and the queue is read to its end if not.
+        except asyncio.CancelledError:
+            raise  # nobody reads any more: waiting for room in the queue would be for ever
+        except BaseException:
             await self._end()
+            raise
+        await self._end()
 
     async def _end(self) -> None:
         if self._first.done():
             await self._queue.put(None)
+        else:
+            self._ended_before += 1
 
     async def _pass(self, line: bytes, engine: Engine) -> None:
         failure = _failure(line)

@@ -235,7 +235,8 @@ class Fleet:
         return address, self.state.container(address, container_id)
 
     async def _look_for_exec(self, exec_id: str) -> tuple[str, str]:
-        if not exec_id.isalnum():  # IDs are hexadecimal; anything else could reach another route
+        # IDs are hexadecimal; anything else could reach another route.
+        if not (exec_id.isascii() and exec_id.isalnum()):
             raise NotFoundError(f"No such exec instance: {exec_id}")
 
         async def ask(engine: Engine) -> tuple[str, str] | None:

@@ -166,15 +166,21 @@ class Keeper:
     # Is it there?
 
     async def _heartbeat(self) -> None:
+        took_s = 0.0
         while True:
             delay = health.next_probe_s(self.engine, self._rng, quiet_s=self._quiet_s())
-            is_told = await self._pause_until(self._wake, delay)
+            if self.engine.failures:
+                # Counted from the last ping's start: one that timed out was the pause already.
+                delay -= took_s
+            is_told = await self._pause_until(self._wake, max(0.0, delay))
             engine = self.engine
             if engine.health is Health.PENDING:
                 continue  # `_follow` validates it
             is_lively = self._streaming and self._quiet_s() < health.PING_INTERVAL_S
             if is_told or engine.failures or not is_lively:
+                started = time.monotonic()
                 await self._ping()
+                took_s = time.monotonic() - started
 
     def _quiet_s(self) -> float:
         """Seconds since it was last heard; 0 without a stream, over which it could be."""
@@ -182,7 +188,11 @@ class Keeper:
 
     async def _ping(self, deadline_s: float = health.PING_DEADLINE_S) -> None:
         try:
-            await self.client.ping(deadline_s)
+            # The client's own limit begins when it is connected; packets may be lost before.
+            async with asyncio.timeout(deadline_s):
+                await self.client.ping(deadline_s)
+        except TimeoutError:
+            self._failed(EngineTimeoutError(self.address, "the engine did not answer in time"))
         except EngineUnreachableError as exc:
             self._failed(exc)
         except EngineError as exc:
