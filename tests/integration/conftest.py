@@ -1,0 +1,145 @@
+"""One lab for the whole suite: real engines, a real Consul, the real command line.
+
+Its engines start once. Tests that break something carry the mark ``fault`` and mend it again.
+
+``SWARM_TEST_LAB=NAME`` uses a lab that is up already (and leaves it up) while one writes tests;
+otherwise each run brings up a lab of its own, beside any that a developer has.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from integration_tools import PREPARE, Api, Cli, docker_clients, nodes_of, until
+
+from lab.cluster import Lab
+from lab.errors import LabError
+from lab.state import other_labs
+
+_PREFIX = "test-"
+_CLIENTS = sorted(docker_clients()) or ["missing"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is an integration test."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The lab, up, every engine healthy; the manager also listens on a unix socket."""
+    if name := os.environ.get("SWARM_TEST_LAB"):
+        yield Lab.load(name)
+        return
+    _remove_left_over()
+    socket = tmp_path_factory.mktemp("lab") / "swarm.sock"
+    lab = Lab(f"{_PREFIX}{os.getpid()}", 3, manager_options=("-H", f"unix://{socket}"))
+    try:
+        lab.up()
+    except LabError as exc:
+        pytest.fail(f"no lab, no integration tests: {exc} ({PREPARE})", pytrace=False)
+    try:
+        yield lab
+    finally:
+        lab.down()
+
+
+def _remove_left_over() -> None:
+    """Take down the labs of test runs that were killed."""
+    for state in other_labs():
+        pid = state.name.removeprefix(_PREFIX).partition("-")[0]
+        if state.name.startswith(_PREFIX) and not Path(f"/proc/{pid}").exists():
+            Lab(state.name).down()
+
+
+@pytest.fixture(autouse=True)
+def _clean(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test begins and ends with empty engines, and begins with a whole cluster."""
+    if "lab" not in request.fixturenames:
+        yield
+        return
+    lab: Lab = request.getfixturevalue("lab")
+    yield
+    clear(lab)
+
+
+def clear(lab: Lab) -> None:
+    """Remove every container, and wait until the cluster is whole and knows."""
+    with ThreadPoolExecutor(len(lab.engines)) as pool:
+        list(pool.map(_remove_all, [Api(engine.socket) for engine in lab.engines]))
+    manager = Api(lab.manager.endpoint)
+    until(lambda: is_whole(lab), 30, "a whole cluster")
+    until(lambda: manager.get("/containers/json?all=1") == [], 5, "an empty list of containers")
+
+
+def _remove_all(engine: Api) -> None:
+    for container in engine.get("/containers/json?all=1"):
+        engine("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+
+
+def is_whole(lab: Lab) -> bool:
+    """Whether the manager calls every engine of the lab healthy, and knows no other."""
+    nodes = nodes_of(Api(lab.manager.endpoint).get("/info"))
+    return len(nodes) == len(lab.engines) and all(
+        facts["Status"] == "Healthy" for facts in nodes.values()
+    )
+
+
+@pytest.fixture
+def api(lab: Lab) -> Api:
+    """The manager's API."""
+    return Api(lab.manager.endpoint)
+
+
+@pytest.fixture
+def engine(lab: Lab) -> Api:
+    """The first engine's API, without the manager between."""
+    return Api(lab.engines[0].plan.endpoint)
+
+
+@pytest.fixture(params=["engine", "manager"])
+def target(request: pytest.FixtureRequest, lab: Lab) -> Api:
+    """The same test against one engine and against the manager: the engine is the referee."""
+    if request.param == "engine":
+        return Api(lab.engines[0].plan.endpoint)
+    return Api(lab.manager.endpoint)
+
+
+@pytest.fixture
+def docker(lab: Lab) -> Cli:
+    """The docker client on PATH, pointed at the manager."""
+    return Cli(_client(next(iter(docker_clients()), "missing")), lab.manager.url)
+
+
+@pytest.fixture
+def docker_direct(lab: Lab) -> Cli:
+    """The same client, pointed at the first engine."""
+    return Cli(_client(next(iter(docker_clients()), "missing")), lab.engines[0].url)
+
+
+@pytest.fixture(params=_CLIENTS)
+def any_docker(request: pytest.FixtureRequest, lab: Lab) -> Cli:
+    """Each docker client of this machine in turn, pointed at the manager."""
+    return Cli(_client(request.param), lab.manager.url)
+
+
+def _client(version: str) -> Path:
+    program = docker_clients().get(version)
+    if program is None:
+        pytest.fail(f"no docker client on this machine: {PREPARE}", pytrace=False)
+    return program
+
+
+@pytest.fixture
+def unix_socket(lab: Lab) -> Path:
+    """The manager's unix socket."""
+    options = lab._store.read().manager_options
+    found = [option.removeprefix("unix://") for option in options if option.startswith("unix://")]
+    if not found:
+        pytest.fail("the lab named by SWARM_TEST_LAB has no manager on a unix socket")
+    return Path(found[0])
