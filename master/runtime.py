@@ -137,6 +137,7 @@ class _Runtime:
             relay=Relay(self._fleet),
             versions=summary.api_versions,
             headers=summary.standard_headers,
+            cors=self._settings.cors,
         )
         protocol = make_protocol(services)
         config = Config(

@@ -92,7 +92,7 @@ class Passed:
             self.done.set_exception(error)
 
     def _lines(self, head: ResponseHead) -> list[Header]:
-        lines = head.headers.without(HOP_BY_HOP)
+        lines = [*head.headers.without(HOP_BY_HOP), *self._request.added_headers]
         if not self._keep or not self._request.keeps_alive:
             lines.append((b"Connection", b"close"))
         return lines

@@ -38,6 +38,12 @@ IDLE_LIMIT_S = 300.0
 """Go clients drop idle connections after 90 s themselves."""
 HEAD_TIMEOUT_S = 60.0
 """From a head's first byte to its last."""
+CORS_HEADERS: tuple[Header, ...] = (
+    (b"Access-Control-Allow-Origin", b"*"),
+    (b"Access-Control-Allow-Headers", b"Origin, X-Requested-With, Content-Type, Accept"),
+    (b"Access-Control-Allow-Methods", b"GET, POST, DELETE, PUT, OPTIONS, HEAD"),
+)
+"""Source: classic Swarm, api/server.go."""
 _LEFTOVER_LIMIT_S = 10.0
 """How long the rest of a body that nobody wants is read: many clients send all of it before they
 look at the answer."""
@@ -64,6 +70,8 @@ class FrontServices:
     """Least and newest API version that the cluster speaks now."""
     headers: Callable[[], list[Header]]
     """What stands in every answer of ours."""
+    cors: bool = False
+    """Web pages of other origins may call the API (``--api-enable-cors``)."""
 
 
 class Front(asyncio.Protocol):
@@ -261,7 +269,13 @@ class Front(asyncio.Protocol):
 
     def standard_headers(self) -> list[Header]:
         """Date, and what the cluster says of itself."""
-        return [*self._server_state.default_headers, *self._services.headers()]
+        own = self._services.headers()
+        return [*self._server_state.default_headers, *own, *self.added_headers]
+
+    @property
+    def added_headers(self) -> tuple[Header, ...]:
+        """What is added to every answer, an engine's too."""
+        return CORS_HEADERS if self._services.cors else ()
 
     # Inside
 
@@ -335,7 +349,9 @@ class Front(asyncio.Protocol):
             return
         request = ClientRequest(self, head, route, params, version, body)
         self._busy = request
-        if complaint:
+        if self._services.cors and head.method == "OPTIONS":
+            request.answer(b"HTTP/1.1 200 OK", [], b"")  # a browser asks before it asks
+        elif complaint:
             request.refuse(400, complaint)
         elif route.how is How.REFUSED:
             request.refuse(route.status, route.refusal)

@@ -187,6 +187,11 @@ class ClientRequest:
         if self._source is not None:
             self._source.resume_reading()
 
+    @property
+    def added_headers(self) -> tuple[Header, ...]:
+        """What is added to an engine's answer."""
+        return self._front.added_headers
+
     def send_head(self, head: ResponseHead, lines: list[Header]) -> None:
         """The answer's head (or an interim one)."""
         if head.status >= 200:  # noqa: PLR2004

@@ -85,11 +85,15 @@ def listen(unix_path: str = "") -> socket.socket:
 
 @contextlib.contextmanager
 def running_manager(
-    *engines: FakeEngine, tls: TlsFiles | None = None, unix_path: str = "", healthy: bool = True
+    *engines: FakeEngine,
+    tls: TlsFiles | None = None,
+    unix_path: str = "",
+    healthy: bool = True,
+    cors: bool = False,
 ) -> Iterator[RunningManager]:
     """A manager over *engines*, in a thread of its own; it must not complain."""
     discovery = "nodes://" + ",".join(engine.address for engine in engines)
-    settings = Settings.checked(discovery=discovery, tls=tls)
+    settings = Settings.checked(discovery=discovery, tls=tls, cors=cors)
     with LoopThread(uvloop.new_event_loop) as thread:
         manager = RunningManager(thread, settings, listen(unix_path))
         try:
