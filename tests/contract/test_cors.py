@@ -34,9 +34,13 @@ def engine() -> FakeEngine:
 
 @pytest.fixture(params=[True, False], ids=["on", "off"])
 def client(request: pytest.FixtureRequest, engine: FakeEngine) -> Iterator[tuple[Client, bool]]:
-    with running_engines(engine), running_manager(engine, cors=request.param) as manager:
-        with manager.connect() as client:
-            yield client, request.param
+    enabled: bool = request.param
+    with (
+        running_engines(engine),
+        running_manager(engine, cors=enabled) as manager,
+        manager.connect() as client,
+    ):
+        yield client, enabled
 
 
 @pytest.mark.parametrize(("start", "status"), REQUESTS)
