@@ -98,13 +98,16 @@ class Fleet:
         # Streams that run on it go on: the operator took out the host, not its containers.
         keeper.client.pool.retire()
 
-    @staticmethod
-    async def _keep(keeper: Keeper) -> None:
+    async def _keep(self, keeper: Keeper) -> None:
         """Run a keeper; a mistake of ours about one engine must not end the others."""
-        while True:
+        while self._keepers.get(keeper.address) is keeper:
             try:
                 await keeper.run()
             except Exception:  # noqa: BLE001 - whatever it was, it is logged and tried again
+                if self._keepers.get(keeper.address) is not keeper:
+                    # It has been stopped, and one of its tasks ran on for a moment and missed its
+                    # engine. The error has taken the place of the cancellation.
+                    return
                 _log.exception("the keeper of %s failed; it starts again", keeper.address)
                 await asyncio.sleep(_RESTART_DELAY_S)
 

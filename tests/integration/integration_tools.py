@@ -209,6 +209,15 @@ class Terminal:
             if not self._read(left):
                 raise AssertionError(f"{pattern!r} did not come before the end: {self.text!r}")
 
+    def shows(self, pattern: str, timeout_s: float = 0.3) -> bool:
+        """Whether *pattern* stands on the screen by then."""
+        deadline = time.monotonic() + timeout_s
+        while not (found := re.search(pattern, self.text)):
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._read(left):
+                break
+        return bool(found)
+
     def end(self, timeout_s: float = TIMEOUT_S) -> int:
         """Read on until the client ends; its exit code."""
         deadline = time.monotonic() + timeout_s

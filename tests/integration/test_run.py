@@ -69,8 +69,12 @@ def test_terminal(any_docker: Cli) -> None:
         terminal.type("stty size; echo a$((40+2))b\n")
         terminal.expect("33 99")
         terminal.expect("a42b")
-        terminal.resize(22, 77)
         terminal.type("until stty size | grep '22 77'; do sleep 0.1; done\n")
+        # The client listens for changes only a moment after it has set the first size.
+        for _ in range(10):
+            terminal.resize(22, 77)
+            if terminal.shows("\n22 77", 1):
+                break
         terminal.expect("\n22 77")
         terminal.type("exit 9\n")
         assert terminal.end() == 9

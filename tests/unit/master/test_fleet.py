@@ -1,0 +1,68 @@
+"""The fleet: a keeper that fails is started again, one that was stopped never."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from master.cluster.events import EventBroker
+from master.cluster.state import ClusterState
+from master.supervisor import fleet as fleet_module
+from master.supervisor.fleet import Fleet
+
+ADDRESS = "10.0.0.1:2375"
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    monkeypatch.setattr(fleet_module, "_RESTART_DELAY_S", 0)
+    return Fleet(ClusterState(), EventBroker(), tls=None, refresh_s=(30, 60), failure_limit=3)
+
+
+async def test_a_stopped_keeper_ends_even_if_it_fails_at_its_end(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = 0
+
+    async def run(_: Any) -> None:
+        nonlocal runs
+        runs += 1
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise RuntimeError("my engine is gone")
+
+    monkeypatch.setattr(fleet_module.Keeper, "run", run)
+    fleet._follow({ADDRESS})
+    task = fleet._tasks[ADDRESS]
+    await asyncio.sleep(0)
+    fleet._follow(set())
+    await asyncio.wait_for(task, 1)
+    assert runs == 1
+    assert fleet.state.engine(ADDRESS) is None
+
+
+async def test_a_keeper_that_fails_is_started_again(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = 0
+    third = asyncio.Event()
+
+    async def run(_: Any) -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 3:
+            raise RuntimeError("a mistake")
+        third.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(fleet_module.Keeper, "run", run)
+    fleet._follow({ADDRESS})
+    task = fleet._tasks[ADDRESS]
+    await asyncio.wait_for(third.wait(), 1)
+    assert caplog.text.count("it starts again") == 2
+    fleet._follow(set())
+    with pytest.raises(asyncio.CancelledError):
+        await task
