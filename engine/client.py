@@ -69,8 +69,7 @@ class EngineClient:
             query["filters"] = orjson.dumps({"id": ids}).decode()
         if size:
             query["size"] = "1"
-        rows: list[dict[str, Any]] = await self._json("GET", "/containers/json", query)
-        return rows
+        return await self._rows("/containers/json", query)
 
     async def inspect_container(self, container_id: str) -> dict[str, Any]:
         """``GET /containers/(id)/json``."""
@@ -79,8 +78,7 @@ class EngineClient:
 
     async def list_images(self) -> list[dict[str, Any]]:
         """``GET /images/json``, intermediate layers left out."""
-        rows: list[dict[str, Any]] = await self._json("GET", "/images/json")
-        return rows
+        return await self._rows("/images/json")
 
     async def request(
         self,
@@ -149,6 +147,16 @@ class EngineClient:
                 yield piece
         except httpx.TransportError as exc:
             raise EngineUnreachableError(self.address, str(exc)) from exc
+
+    async def _rows(
+        self, path: str, query: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        rows = await self._json("GET", path, query)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise EngineUnreachableError(
+                self.address, f"{path}: the answer is no list: is this a Docker Engine?"
+            )
+        return rows
 
     async def _json(
         self,

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import socket
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common.hostport import UnixEndpoint, join_hostport, parse_endpoint
@@ -17,6 +17,20 @@ _UNIX_MODE = 0o600
 
 class ListenError(Exception):
     """An address can't be listened on; the text says which, and why."""
+
+
+@contextlib.contextmanager
+def listening(hosts: Sequence[str]) -> Iterator[list[socket.socket]]:
+    """`listen_on` *hosts*; afterwards the sockets are closed, unix ones off the file system."""
+    sockets = listen_on(hosts)
+    paths = [Path(sock.getsockname()) for sock in sockets if sock.family == socket.AF_UNIX]
+    try:
+        yield sockets
+    finally:
+        for sock in sockets:
+            sock.close()
+        for path in paths:
+            path.unlink(missing_ok=True)
 
 
 def listen_on(hosts: Sequence[str]) -> list[socket.socket]:

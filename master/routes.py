@@ -100,7 +100,8 @@ _NOT_A_MANAGER = (
     "to connect this node to swarm and try again."
 )
 _NOT_CLUSTERED = "Not supported in clustering mode."
-_LATER = "Not supported in clustering mode by this version."
+_LATER = "This is not supported in clustering mode by this version."
+"""Written small: the docker CLI goes on looking elsewhere after "not supported"."""
 
 _C = Subject.CONTAINER
 

@@ -24,7 +24,7 @@ from master.cluster.events import EventBroker
 from master.cluster.placement import Placement
 from master.cluster.state import ClusterState
 from master.cluster.summary import Summary, SummarySettings
-from master.listen import listen_on
+from master.listen import listening
 from master.operations.create import ContainerCreator, CreateSettings
 from master.operations.hints import PlacementHints
 from master.operations.lists import Lists
@@ -54,12 +54,8 @@ def run(settings: Settings) -> None:
 
 async def serve(settings: Settings) -> None:
     """Build the manager and serve until a signal comes."""
-    sockets = listen_on(settings.hosts)
-    try:
+    with listening(settings.hosts) as sockets:
         await _Runtime(settings).serve(sockets)
-    finally:
-        for sock in sockets:
-            sock.close()
 
 
 class _Runtime:

@@ -26,7 +26,7 @@ async def pull(
 ) -> Response:
     """``POST /images/create``: pulled where it is needed, progress as it comes."""
     if query.get("fromSrc"):
-        raise NotInClusterError("Not supported in clustering mode by this version.")
+        raise NotInClusterError("This is not supported in clustering mode by this version.")
     if not query.get("fromImage"):
         raise BadRequestError("invalid reference format")
     call = PullCall(dict(query), version, client, auth)

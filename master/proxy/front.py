@@ -343,7 +343,7 @@ class Front(asyncio.Protocol):
         version = parse_version(typed) if typed else newest
         found = self._services.table.find(head.method, path)
         route, params = found if found is not None else (_UNKNOWN, {})
-        complaint = complaint_about(typed, version, least, newest) if found is not None else ""
+        complaint = complaint_about(typed, least, newest) if found is not None else ""
         if not (complaint or route.is_relayed or route.how is How.REFUSED):
             self._to_asgi(head, path, version, body)
             return

@@ -19,19 +19,25 @@ def split_path(path: str) -> tuple[str, str]:
 
 def parse_version(typed: str) -> ApiVersion:
     """What `split_path` found, as numbers; what is behind the second one does not count."""
-    major, _, rest = typed.partition(".")
-    minor = rest.partition(".")[0]
-    return int(major[:_DIGITS]), int(minor[:_DIGITS] or 0)
+    major, minor, *_ = (*_numbers(typed), 0)
+    return major, minor
 
 
-def complaint_about(typed: str, version: ApiVersion, least: ApiVersion, newest: ApiVersion) -> str:
+def _numbers(typed: str) -> tuple[int, ...]:
+    return tuple(int(number[:_DIGITS]) for number in typed.split("."))
+
+
+def complaint_about(typed: str, least: ApiVersion, newest: ApiVersion) -> str:
     """The engine's own words on a version that the cluster does not speak; empty if it does."""
+    if not typed:
+        return ""
+    version = (*_numbers(typed), 0)  # 1 means 1.0; 1.41.2 is newer than 1.41, 1.41.0 is not
     if version < least:
         return (
             f"client version {typed} is too old. Minimum supported API version is "
             f"{least[0]}.{least[1]}, please upgrade your client to a newer version"
         )
-    if version > newest:
+    if version > (*newest, *[0] * (len(version) - len(newest))):
         return (
             f"client version {typed} is too new. "
             f"Maximum supported API version is {newest[0]}.{newest[1]}"

@@ -3,6 +3,7 @@
 No pytest fixture stands here; those are in conftest.py.
 """
 
+import atexit
 import fcntl
 import json
 import os
@@ -140,7 +141,9 @@ class Cli:
 @cache
 def docker_config() -> str:
     """A folder for the client's settings, so that a developer's own ones change nothing."""
-    return tempfile.mkdtemp(prefix="swarm-test-docker-")
+    folder = tempfile.mkdtemp(prefix="swarm-test-docker-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache

@@ -50,10 +50,13 @@ def test_a_version_is_two_numbers(typed: str, version: tuple[int, int]) -> None:
 
 
 def test_a_version_between_least_and_newest_is_good() -> None:
-    assert complaint_about("1.24", (1, 24), (1, 24), (1, 44)) == ""
-    assert complaint_about("1.44", (1, 44), (1, 24), (1, 44)) == ""
-    assert "too old" in complaint_about("1.9", (1, 9), (1, 24), (1, 44))
-    assert "too new" in complaint_about("1.100", (1, 100), (1, 24), (1, 44))
+    assert complaint_about("1.24", (1, 24), (1, 44)) == ""
+    assert complaint_about("1.44", (1, 24), (1, 44)) == ""
+    assert "too old" in complaint_about("1.9", (1, 24), (1, 44))
+    assert "too new" in complaint_about("1.100", (1, 24), (1, 44))
+    assert "too new" in complaint_about("1.44.1", (1, 24), (1, 44))
+    assert complaint_about("1.44.0", (1, 24), (1, 44)) == ""
+    assert complaint_about("", (1, 24), (1, 44)) == ""
 
 
 @pytest.mark.parametrize(
