@@ -23,6 +23,8 @@ _DEBIAN_WITH_NEWER_ENGINE = "trixie"
 """Ships docker.io 26.1.5, which runs beside Debian 12's containerd and runc."""
 _NEWER_GENERATION = "26.1"
 _NEWER_PACKAGES = ("docker.io", "docker-cli", "docker-compose", "docker-buildx")
+_TOOLS = {"ip": "iproute2", "iptables": "iptables", "ps": "procps"}
+"""What hosts and engines call, and the package it is in; `docker top` is the host's ps."""
 _ELF_SEGMENT_INTERPRETER = 3
 
 
@@ -63,7 +65,8 @@ def install() -> Programs:
 
 def missing() -> list[str]:
     """Name what this machine still lacks; empty when the lab can start."""
-    absent = [name for name in ("dockerd", "docker", "ip", "iptables") if _on_path(name) is None]
+    tools = ("dockerd", "docker", *_TOOLS)
+    absent = [name for name in tools if _on_path(name) is None]
     found = {
         "consul": _consul(),
         "docker-registry": _registry(),
@@ -94,7 +97,7 @@ def find() -> Programs:
 
 
 def _install_packages() -> None:
-    wanted = {"dockerd": "docker.io", "ip": "iproute2", "iptables": "iptables"}
+    wanted = {"dockerd": "docker.io", **_TOOLS}
     packages = [package for tool, package in wanted.items() if _on_path(tool) is None]
     if packages:
         apt.install(packages)

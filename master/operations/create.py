@@ -277,9 +277,11 @@ class ContainerCreator:
         reservation: Reservation,
     ) -> None:
         container_id = _created_id(answer, engine)
-        self._placement.settle(reservation, container_id)
         if self._state.container(engine.address, container_id) is None:
             self._state.put_container(_provisional(container_id, engine, request, creation))
+        # Settled after it is shown, the reservation ends here: one that waited to be shown would
+        # keep the name of a container that has come and gone meanwhile.
+        self._placement.settle(reservation, container_id)
         self._fleet.touch(engine.address, container_id)
 
 

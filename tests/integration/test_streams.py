@@ -74,7 +74,8 @@ def test_many_attached_clients_leave_nothing(api: Api, lab: Lab, ticking: list[s
         socks = list(pool.map(lambda n: attach(api, ticking[n % 3]), range(count)))
         assert all(pool.map(lambda sock: sock.recv(8), socks))
     during = usage(lab)
-    assert during.sockets >= before.sockets + 2 * count
+    # Some that were idle before may be closed by now, or used.
+    assert during.sockets >= before.sockets + 2 * count - 5
     for number, sock in enumerate(socks):
         reset(sock) if number % 2 else sock.close()
     until(lambda: usage(lab).sockets <= before.sockets + 4, 5, "the end of all connections")
