@@ -39,11 +39,11 @@ async def rename(
     except BaseException:
         placement.cancel(reservation)
         raise
-    placement.settle(reservation)
     current = fleet.state.container(container.engine, container.id)
     if current is not None:
         row = {**current.row, "Names": [f"/{bare}"]}
         fleet.state.put_container(replace(current, name=bare, row=row))
+    placement.settle(reservation)
     fleet.touch(container.engine, container.id)
 
 
