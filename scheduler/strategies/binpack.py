@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from scheduler.strategies.weigh import fullness, with_room
+from scheduler.strategies.weigh import fullness, lacks_image, with_room
 from scheduler.types import Node, Ranking, Request, Strategy
 
 if TYPE_CHECKING:
@@ -19,12 +19,13 @@ _HEALTH_WEIGHT = 10
 
 
 def rank(request: Request, nodes: Sequence[Node], _rng: Random) -> Ranking:
-    """Sort by health and fullness; ties go to more active containers, then to the name."""
+    """Sort by health and fullness; ties go to more active containers, the image, the name."""
     ranking = with_room(request, nodes)
     ranking.nodes.sort(
         key=lambda node: (
             -fullness(request, node) - _HEALTH_WEIGHT * node.health,
             -node.active_count,
+            lacks_image(request, node),
             node.sort_key,
         )
     )

@@ -68,3 +68,12 @@ def fullness(request: Request, node: Node) -> int:
     if (asked := request.nanocpus) > 0:
         cpus = (node.nanocpus_active + asked) * 100 // node.nanocpus_total
     return memory + cpus
+
+
+def lacks_image(request: Request, node: Node) -> bool:
+    """Return whether *node* would have to get the image first.
+
+    Between nodes that are equally full this decides: it saves a copy or a pull, and costs no
+    balance. False sorts before True.
+    """
+    return bool(request.image) and request.image not in node.images

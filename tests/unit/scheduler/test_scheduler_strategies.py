@@ -160,3 +160,13 @@ def test_binpack_fills_one_node_before_the_next() -> None:
         best = schedule(request(memory=GIB), nodes, strategy="binpack", rng=rng())[0]
         memory[best.name] += GIB
     assert memory == {"a": 4 * GIB, "b": 2 * GIB}
+
+
+@pytest.mark.parametrize(("strategy", "busy_place"), [("spread", 2), ("binpack", 0)])
+def test_the_image_decides_between_equals_only(strategy: str, busy_place: int) -> None:
+    has = frozenset({"app", "app:1"})
+    nodes = (node("a"), node("b", images=has), loaded("busy", images=has))
+    order = ranked(strategy, request(image="app:1"), *nodes)
+    assert order.index("busy") == busy_place
+    assert [name for name in order if name != "busy"] == ["b", "a"]
+    assert ranked(strategy, request(image="other"), node("a"), node("b", images=has)) == ["a", "b"]
