@@ -6,7 +6,7 @@ What is only passed on goes through `engine.connection` directly; both use the s
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,9 @@ from engine.pool import EnginePool
 from engine.transport import EngineTransport
 
 Version = tuple[int, int]
+
+Query = Mapping[str, str] | Sequence[tuple[str, str]]
+"""Parameters, not yet encoded; pairs where a name may come twice."""
 
 CALL_TIMEOUT_S = 30.0
 """Seconds that an ordinary call may take; a daemon under heavy load still answers in ten."""
@@ -80,11 +83,22 @@ class EngineClient:
         """``GET /images/json``, intermediate layers left out."""
         return await self._rows("/images/json")
 
+    async def list_networks(self) -> list[dict[str, Any]]:
+        """``GET /networks``: the rows."""
+        rows: list[dict[str, Any]] | None = await self._json("GET", "/networks")
+        return rows or []
+
+    async def list_volumes(self) -> list[dict[str, Any]]:
+        """``GET /volumes``: its rows, sorted by name (an engine's own order changes)."""
+        answer = await self._json("GET", "/volumes")
+        rows: list[dict[str, Any]] = (answer or {}).get("Volumes") or []
+        return sorted(rows, key=lambda row: str(row.get("Name")))
+
     async def request(
         self,
         method: str,
         path: str,
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         *,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
@@ -122,16 +136,21 @@ class EngineClient:
         self,
         method: str,
         path: str,
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         *,
+        content: AsyncIterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         version: Version | None = None,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """A call whose answer is read as it comes.
 
         Without deadline: a pull's head waits for the registry, an event for something to happen.
+        *content* is sent as it comes, in chunks, and no faster than the engine takes it; if it
+        raises, the request is broken off in its middle, and what it raised is raised here.
         """
-        request = self._request(method, path, query, headers=headers, version=version)
+        request = self._request(
+            method, path, query, headers=headers, content=content, version=version
+        )
         response = await self._send(request, stream=True)
         try:
             if response.status_code >= 400:  # noqa: PLR2004
@@ -178,10 +197,10 @@ class EngineClient:
         self,
         method: str,
         path: str,
-        query: Mapping[str, str] | None,
+        query: Query | None,
         *,
         headers: Mapping[str, str] | None,
-        content: bytes | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
         version: Version | None = None,
         timeout_s: float | None = None,
     ) -> httpx.Request:

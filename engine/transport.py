@@ -49,6 +49,8 @@ class _Answer:
             return
         self._scanner = response_body(head, self._method)
         self.head.set_result(head)
+        if self.refused:
+            self._writable.set()
 
     def on_data(self, data: bytes) -> None:
         assert self._scanner is not None
@@ -67,6 +69,7 @@ class _Answer:
     def on_end(self) -> None:
         self._ended = True
         self._news.set()
+        self._writable.set()
 
     def on_eof(self) -> None:
         self.on_end()
@@ -83,6 +86,16 @@ class _Answer:
 
     def resume(self) -> None:
         self._writable.set()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the engine wants no more of the request: it is gone, has said no, or is done.
+
+        One that begins to tell of its progress while it still reads does want the rest.
+        """
+        if self._ended or self._error is not None:
+            return True
+        return self.head.done() and self.head.result().status >= 300  # noqa: PLR2004
 
     async def drain(self) -> None:
         """Wait until the engine takes more of the request."""
@@ -195,8 +208,8 @@ class EngineTransport(httpx.AsyncBaseTransport):
         assert isinstance(request.stream, httpx.AsyncByteStream)
         async for piece in request.stream:
             await answer.drain()
-            if answer.head.done():
-                return  # the engine has answered already: it refused the rest
+            if answer.refused:
+                return  # the rest would be read by nobody
             if piece:
                 connection.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
         if chunked:

@@ -155,6 +155,8 @@ class FakeEngine:
     containers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By ID: what inspect answers."""
     images: list[dict[str, Any]] = field(default_factory=list)
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    networks: list[dict[str, Any]] = field(default_factory=list)
     execs: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
@@ -294,6 +296,10 @@ class FakeEngine:
             await call.json([self._row(found) for found in self.containers.values()])
         elif path == "/images/json":
             await call.json(self.images)
+        elif path == "/networks":
+            await call.json(self.networks)
+        elif path == "/volumes":
+            await call.json({"Volumes": self.volumes, "Warnings": None})
         elif parts[0] == "exec" and parts[1] in self.execs and parts[2] == "json":
             await call.json(self.execs[parts[1]])
         elif parts[0] == "containers" and (found := self._find(parts[1])) is not None:
