@@ -22,6 +22,7 @@ from typing import Any
 
 from master.cluster.create_types import read_body
 from master.cluster.model import Engine
+from master.cluster.mounts import strip_volumes
 from master.cluster.placement import CORES_LABEL
 from master.errors import BadRequestError
 from scheduler.directives import Directives, merge, write_labels
@@ -80,7 +81,8 @@ def read_creation(
     read = read_body(body)
     bare_name, name_node = split_name(name, find_node)
     network_nodes = _strip_networks(read, find_node)
-    node = _only_node([*([name_node] if name_node else []), *network_nodes])
+    volume_nodes = strip_volumes(read, find_node)
+    node = _only_node([*([name_node] if name_node else []), *network_nodes, *volume_nodes])
     env, labels, directives = merge(read.get("Env", []), read.get("Labels", {}))
     if node is not None:
         directives += Directives(constraints=(f"node=={node.name}",))
@@ -178,7 +180,8 @@ def _only_node(nodes: list[Engine]) -> Engine | None:
     if len(by_address) > 1:
         names = ", ".join(node.name for node in by_address.values())
         raise BadRequestError(
-            f"the container's name and networks belong to different nodes: {shorten(names)}"
+            f"the container's name, networks and volumes belong to different nodes: "
+            f"{shorten(names)}"
         )
     return next(iter(by_address.values()), None)
 

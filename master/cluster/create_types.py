@@ -134,7 +134,16 @@ def _anything(value: Any, _path: str) -> Any:
     return value
 
 
+def _mounts(value: Any, path: str) -> list[dict[str, Any]]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _wrong(value, path, "[]mount.Mount")
+    return [_MOUNT(item, path) for item in value]
+
+
 _BINDING = _object({"HostIp": _text, "HostPort": _text})
+_MOUNT = _object({"Type": _text, "Source": _text})
 _HOST_CONFIG = _object(
     {
         "Memory": _integer,
@@ -144,6 +153,8 @@ _HOST_CONFIG = _object(
         "CpuPeriod": _integer,
         "CpuShares": _integer,
         "PortBindings": _mapping_of(_bindings, "nat.PortMap"),
+        "Binds": _texts,
+        "Mounts": _mounts,
         "Links": _texts,
         "VolumesFrom": _texts,
         "NetworkMode": _text,

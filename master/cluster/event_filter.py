@@ -110,7 +110,8 @@ class EventFilter:
 
         The answer has to be filtered again with `matches`, which knows the rest.
         """
-        ours = {"node"}
+        # Engines know networks by IDs of their own.
+        ours = {"node", "network"}
         if any("/" in value for value in self._wanted.get("container", ())):
             ours.add("container")
         return {k: sorted(values) for k, values in self._wanted.items() if k not in ours}

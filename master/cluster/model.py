@@ -115,7 +115,8 @@ class Container:
     """running, exited, created, paused, restarting, removing, dead."""
     labels: Mapping[str, str]
     row: Mapping[str, Any] = field(compare=False)
-    """The engine's ``GET /containers/json`` row as it came: every field is kept."""
+    """The engine's ``GET /containers/json`` row: every field is kept. Networks that the cluster
+    knows by an ID of its own go by that one."""
     config: ContainerConfig = ContainerConfig()
 
     @property
@@ -132,4 +133,36 @@ class Image:
     engine: str
     tags: tuple[str, ...]
     digests: tuple[str, ...]
+    row: Mapping[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One volume on one engine: the engine's own ``GET /volumes`` row."""
+
+    name: str
+    engine: str
+    driver: str
+    is_local: bool
+    """Its data is on this engine alone. False: a driver whose volumes every engine sees."""
+    labels: Mapping[str, str]
+    row: Mapping[str, Any] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One network on one engine: the engine's own ``GET /networks`` row."""
+
+    id: str
+    """The engine's."""
+    name: str
+    engine: str
+    cluster_id: str
+    """What clients know it by; the engine's own if it is on this engine alone."""
+    driver: str
+    is_mirror: bool
+    """Made by the cluster: one of several bridges that are one network to clients."""
+    is_swarm_scoped: bool
+    labels: Mapping[str, str]
+    """Without the cluster's own."""
     row: Mapping[str, Any] = field(compare=False)

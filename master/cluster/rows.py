@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from master.cluster.model import NO_LABELS, Container, ContainerConfig, Image
+from master.cluster.model import NO_LABELS, Container, ContainerConfig, Image, Volume
 
 PortUse = tuple[int, str, str]
 """(host port, host IP or "" for every interface, protocol)."""
@@ -82,6 +82,18 @@ def image_from_row(engine_address: str, row: Mapping[str, Any]) -> Image:
         engine=engine_address,
         tags=tuple(tag for tag in _texts(row.get("RepoTags")) if tag != "<none>:<none>"),
         digests=tuple(d for d in _texts(row.get("RepoDigests")) if d != "<none>@<none>"),
+        row=row,
+    )
+
+
+def volume_from_row(engine_address: str, row: Mapping[str, Any]) -> Volume:
+    """Return the volume of one ``GET /volumes`` row; a row without ``Scope`` is a local one."""
+    return Volume(
+        name=_text(row.get("Name")),
+        engine=engine_address,
+        driver=_text(row.get("Driver")),
+        is_local=row.get("Scope") != "global",
+        labels=_labels(row.get("Labels")),
         row=row,
     )
 

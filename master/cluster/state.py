@@ -12,8 +12,10 @@ from types import MappingProxyType
 
 from master.cluster.image_index import ImageIndex
 from master.cluster.index import ContainerKey, TextIndex
-from master.cluster.model import Container, Engine, Image
+from master.cluster.model import Container, Engine, Image, Network, Volume
+from master.cluster.network_index import NetworkIds, NetworkIndex
 from master.cluster.status_text import is_same_row
+from master.cluster.tag_log import TagLog
 
 _NO_CONTAINERS: Mapping[str, Container] = MappingProxyType({})
 
@@ -28,6 +30,8 @@ class ClusterState:
     * ``containers_version``: what a list of containers shows (containers, and of their engines
       identity, address, health, clock);
     * ``images_version``: what a list of images shows (images, and their engines' identity);
+    * ``volumes_version``: volumes, and their engines' identity;
+    * ``networks_version``: networks, and their engines' identity;
     * ``members_version``: which engines there are;
     * ``engine_version(address)``: anything of this one engine; `changed_since` lists the engines
       by it.
@@ -37,6 +41,8 @@ class ClusterState:
         self.version = 0
         self.containers_version = 0
         self.images_version = 0
+        self.volumes_version = 0
+        self.networks_version = 0
         self.members_version = 0
         self._engine_versions: dict[str, int] = {}
         """The engine that changed last is last."""
@@ -45,7 +51,13 @@ class ClusterState:
         self._engine_names: dict[str, tuple[str, ...]] = {}
         self._containers: dict[str, dict[str, Container]] = {}
         self._images: dict[str, tuple[Image, ...]] = {}
+        self.tag_log = TagLog()
         self._image_index = (0, ImageIndex(()))
+        self._volumes: dict[str, tuple[Volume, ...]] = {}
+        self._volumes_by_name: tuple[int, Mapping[str, tuple[Volume, ...]]] = (0, {})
+        self._networks: dict[str, dict[str, Network]] = {}
+        self._network_index = (0, NetworkIndex(()))
+        self.network_ids = NetworkIds()
         self.ids = TextIndex()
         self.swarm_ids = TextIndex()
         self.names = TextIndex()
@@ -89,6 +101,7 @@ class ClusterState:
         if old is None or _identity(old) != _identity(engine):
             self._index_engine_names()
             self.images_version = self.version
+            self.volumes_version = self.networks_version = self.version
         if old is None or shown_of(old) != shown_of(engine):
             self.containers_version = self.version
         return True
@@ -101,11 +114,15 @@ class ClusterState:
             self._drop(container)
         self._containers.pop(address, None)
         self._images.pop(address, None)
+        self.tag_log.forget(address)
+        self._volumes.pop(address, None)
+        self.network_ids.forget(self._networks.pop(address, {}).values())
         del self._engines[address]
         self._snapshot = None
         self._index_engine_names()
         self._touch(address)
         self.containers_version = self.images_version = self.members_version = self.version
+        self.volumes_version = self.networks_version = self.version
         del self._engine_versions[address]
         return True
 
@@ -208,12 +225,88 @@ class ClusterState:
             return False
         new = tuple(images)
         old = self._images.get(address, ())
+        self.tag_log.note(address, old, new)
         if new == old and all(a.row == b.row for a, b in zip(new, old, strict=True)):
             return False
         self._images[address] = new
         self._touch(address)
         self.images_version = self.version
         return True
+
+    # Volumes
+
+    def volumes(self) -> tuple[Volume, ...]:
+        """Return every engine's volumes, those of engines that don't answer too."""
+        return tuple(volume for mine in self._volumes.values() for volume in mine)
+
+    def volumes_named(self, name: str) -> tuple[Volume, ...]:
+        """Return the volumes of that name, on whatever engines."""
+        version, by_name = self._volumes_by_name
+        if version != self.volumes_version:
+            grouped: dict[str, tuple[Volume, ...]] = {}
+            for volume in self.volumes():
+                grouped[volume.name] = (*grouped.get(volume.name, ()), volume)
+            by_name = grouped
+            self._volumes_by_name = (self.volumes_version, grouped)
+        return by_name.get(name, ())
+
+    def replace_volumes(self, address: str, volumes: Iterable[Volume]) -> bool:
+        """Make *volumes* all that an engine has; return whether this changed anything."""
+        if address not in self._engines:
+            return False
+        new = tuple(volumes)
+        old = self._volumes.get(address, ())
+        if new == old and all(a.row == b.row for a, b in zip(new, old, strict=True)):
+            return False
+        self._volumes[address] = new
+        self._touch(address)
+        self.volumes_version = self.version
+        return True
+
+    # Networks
+
+    def networks(self) -> tuple[Network, ...]:
+        """Return every engine's networks, those of engines that don't answer too."""
+        return tuple(network for mine in self._networks.values() for network in mine.values())
+
+    def networks_on(self, address: str) -> Mapping[str, Network]:
+        """Return the networks of one engine by the engine's own ID; none if it is unknown."""
+        return MappingProxyType(self._networks.get(address, {}))
+
+    def network_index(self) -> NetworkIndex:
+        """Return the index of all networks; made anew only after networks have changed."""
+        version, index = self._network_index
+        if version != self.networks_version:
+            index = NetworkIndex(self.networks())
+            self._network_index = (self.networks_version, index)
+        return index
+
+    def replace_networks(self, address: str, networks: Iterable[Network]) -> bool:
+        """Make *networks* all that an engine has; return whether this changed anything."""
+        if address not in self._engines:
+            return False
+        new = {network.id: network for network in networks if network.id}
+        old = self._networks.get(address, {})
+        if new == old and all(new[key].row == old[key].row for key in new):
+            return False
+        self.network_ids.forget(old[key] for key in old.keys() - new.keys())
+        self.network_ids.learn(new.values())
+        self._networks[address] = new
+        self._touch(address)
+        self.networks_version = self.version
+        return True
+
+    def put_network(self, network: Network) -> bool:
+        """Add or replace one network; return whether this changed anything."""
+        mine = self._networks.get(network.engine, {})
+        return self.replace_networks(network.engine, {**mine, network.id: network}.values())
+
+    def remove_network(self, address: str, network_id: str) -> bool:
+        """Forget one network by its engine's ID for it; return whether it was there."""
+        mine = self._networks.get(address, {})
+        if network_id not in mine:
+            return False
+        return self.replace_networks(address, [n for n in mine.values() if n.id != network_id])
 
     def _index_engine_names(self) -> None:
         """Rebuild names: it happens when an engine comes, goes or is validated, so not often."""

@@ -13,6 +13,7 @@ import pytest
 from engine.errors import EngineStatusError
 from master.cluster.model import Engine, Health
 from master.operations.hints import PlacementHints
+from master.operations.image_copy import ImageCopier
 from master.operations.pull import PullCall, Puller
 
 CALL = PullCall({"fromImage": "busybox", "tag": "latest"}, (1, 41), "client")
@@ -63,7 +64,8 @@ class Fleet:
 
 
 def puller(*clients: Client) -> Puller:
-    return Puller(Fleet(*clients), PlacementHints(), "all")  # type: ignore[arg-type]
+    fleet: Any = Fleet(*clients)
+    return Puller(fleet, ImageCopier(fleet), PlacementHints(), "all")
 
 
 async def read(stream: AsyncIterator[bytes]) -> list[dict[str, Any]]:
