@@ -8,10 +8,30 @@ from typing import Any
 from fastapi import FastAPI
 
 from common.version import VERSION
-from master.api import containers, describe, errors, images, system
+from master.api import (
+    build,
+    containers,
+    describe,
+    errors,
+    images,
+    networks,
+    plugins,
+    system,
+    usage,
+    volumes,
+)
 from master.api.deps import Manager
 
-ROUTERS = (system.router, containers.router, images.router)
+ROUTERS = (
+    system.router,
+    usage.router,
+    containers.router,
+    build.router,
+    images.router,
+    networks.router,
+    volumes.router,
+    plugins.router,
+)
 
 
 def create_app(manager: Manager | None = None) -> FastAPI:

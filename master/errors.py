@@ -5,7 +5,6 @@ ManagerError
 ├─ NotFoundError        404  no such thing in the cluster
 ├─ ConflictError        409  it exists already, or more than one fits
 ├─ UnavailableError     503  nothing can serve it now
-├─ NotInClusterError    501  one engine can, a cluster can't
 └─ PlacementError       500  no engine fits, or the fitting one doesn't answer
 """
 
@@ -40,12 +39,6 @@ class UnavailableError(ManagerError):
     """Nothing can serve it now."""
 
     status = 503
-
-
-class NotInClusterError(ManagerError):
-    """One engine can do it, a cluster can't (yet)."""
-
-    status = 501
 
 
 class PlacementError(ManagerError):

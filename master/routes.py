@@ -38,6 +38,12 @@ class Subject(enum.Enum):
     CONTAINER = "container"
     EXEC = "exec"
     IMAGE = "image"
+    IMAGES = "images"
+    """``?names=``: an engine that has them all."""
+    ANY = "any"
+    """Nothing in the cluster: a registry is asked, by any engine."""
+    BUILD = "build"
+    """Nothing in its path: the engine is where its client builds."""
 
 
 class Edit(enum.Enum):
@@ -86,10 +92,20 @@ class Route:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Matches a percent-encoded path; named groups are the parameters."""
-        slashed = self.path.startswith(("/containers/", "/images/", "/distribution/", "/plugins/"))
+        slashed = self.path.startswith(_SLASHED)
         kind = ".+" if slashed else "[^/]+"
         return re.compile(re.sub(r"\{(\w+)\}", rf"(?P<\1>{kind})", self.path))
 
+
+_SLASHED = (
+    "/containers/",
+    "/images/",
+    "/distribution/",
+    "/plugins/",
+    "/volumes/",
+    "/networks/",
+)
+"""References below these may hold slashes."""
 
 _SYSTEM = {"_ping", "version", "info", "events", "auth", "system", "grpc", "session"}
 
@@ -100,8 +116,6 @@ _NOT_A_MANAGER = (
     "to connect this node to swarm and try again."
 )
 _NOT_CLUSTERED = "Not supported in clustering mode."
-_LATER = "This is not supported in clustering mode by this version."
-"""Written small: the docker CLI goes on looking elsewhere after "not supported"."""
 
 _C = Subject.CONTAINER
 
@@ -109,6 +123,19 @@ _C = Subject.CONTAINER
 def _container(method: str, rest: str, summary: str, **fields: object) -> Route:
     how = fields.pop("how", How.FORWARD)
     return Route(method, "/containers/{id}" + rest, how, summary, subject=_C, **fields)  # type: ignore[arg-type]
+
+
+def _image(
+    method: str,
+    rest: str,
+    summary: str,
+    query: str = "",
+    *,
+    how: How = How.FORWARD,
+    streams: bool = False,
+) -> Route:
+    path = "/images/{name}" + rest
+    return Route(method, path, how, summary, query, subject=Subject.IMAGE, streams=streams)
 
 
 def _refused(routes: str, status: int, refusal: str) -> tuple[Route, ...]:
@@ -186,6 +213,17 @@ ROUTES: tuple[Route, ...] = (
         "PUT", "/archive", "Unpack a tar at a path", query="path noOverwriteDirNonDir copyUIDGID"
     ),
     _container("POST", "/exec", "Prepare a command", edit=Edit.EXEC),
+    _container("GET", "/checkpoints", "Checkpoints", query="dir"),
+    _container("POST", "/checkpoints", "Make a checkpoint", changes=True),
+    _container("DELETE", "/checkpoints/{checkpoint}", "Remove a checkpoint", query="dir"),
+    Route(
+        "POST",
+        "/commit",
+        How.FORWARD,
+        "An image of a container",
+        "container repo tag comment author pause changes",
+        subject=_C,
+    ),
     Route("POST", "/exec/{id}/start", How.HIJACK, "Run a prepared command", subject=Subject.EXEC),
     Route(
         "POST",
@@ -196,6 +234,19 @@ ROUTES: tuple[Route, ...] = (
         subject=Subject.EXEC,
     ),
     Route("GET", "/exec/{id}/json", How.FORWARD, "Inspect a command", subject=Subject.EXEC),
+    # Builds
+    Route(
+        "POST",
+        "/build",
+        How.PLACED,
+        "Build where it fits, and where the cache is warm",
+        "dockerfile t extrahosts remote q nocache cachefrom pull rm forcerm memory memswap "
+        "cpushares cpusetcpus cpuperiod cpuquota buildargs shmsize squash labels networkmode "
+        "platform target outputs version session buildid",
+    ),
+    Route("POST", "/build/cancel", How.LOCAL, "Stop a build", "id"),
+    Route("POST", "/session", How.HIJACK, "Session of a build", subject=Subject.BUILD),
+    Route("POST", "/grpc", How.HIJACK, "BuildKit's own protocol", subject=Subject.BUILD),
     # Images
     Route(
         "GET",
@@ -211,7 +262,81 @@ ROUTES: tuple[Route, ...] = (
         "Pull where it is needed",
         "fromImage fromSrc repo tag message changes platform",
     ),
-    Route("GET", "/images/{name}/json", How.FORWARD, "Inspect", "platform", subject=Subject.IMAGE),
+    Route("POST", "/images/load", How.FAN_OUT, "Images from a tar", "quiet platform"),
+    Route("POST", "/images/prune", How.FAN_OUT, "Remove unused images", "filters"),
+    Route(
+        "GET",
+        "/images/get",
+        How.FORWARD,
+        "Several images as a tar",
+        "names platform",
+        subject=Subject.IMAGES,
+        streams=True,
+    ),
+    Route(
+        "GET",
+        "/images/search",
+        How.FORWARD,
+        "Search a registry",
+        "term limit filters",
+        subject=Subject.ANY,
+    ),
+    _image("GET", "/json", "Inspect", "platform"),
+    _image("GET", "/history", "Its layers", "platform"),
+    _image("GET", "/attestations", "Its attestations", "platform"),
+    _image("GET", "/get", "An image as a tar", "platform", streams=True),
+    _image("POST", "/push", "Push", "tag platform", streams=True),
+    _image("POST", "/tag", "Give it another name", "repo tag", how=How.FAN_OUT),
+    _image("DELETE", "", "Remove, wherever it is", "force noprune platforms", how=How.FAN_OUT),
+    Route(
+        "GET",
+        "/distribution/{name}/json",
+        How.FORWARD,
+        "What a registry says of an image",
+        subject=Subject.ANY,
+    ),
+    Route("POST", "/auth", How.FORWARD, "Check a registry's credentials", subject=Subject.ANY),
+    # Volumes
+    Route("GET", "/volumes", How.LOCAL, "Volumes of every engine", "filters"),
+    Route("POST", "/volumes/create", How.PLACED, "Make a volume where it fits"),
+    Route("POST", "/volumes/prune", How.FAN_OUT, "Remove unused volumes", "filters"),
+    Route("GET", "/volumes/{name}", How.FAN_OUT, "Inspect a volume"),
+    Route("DELETE", "/volumes/{name}", How.FAN_OUT, "Remove a volume", "force"),
+    # Plugins: on every engine or on none
+    Route("GET", "/plugins", How.FAN_OUT, "Plugins that every engine has", "filters"),
+    Route(
+        "GET",
+        "/plugins/privileges",
+        How.FORWARD,
+        "What a plugin asks for",
+        "remote",
+        subject=Subject.ANY,
+    ),
+    Route("POST", "/plugins/pull", How.FAN_OUT, "Install a plugin", "remote name"),
+    Route("GET", "/plugins/{name}/json", How.FAN_OUT, "Inspect a plugin"),
+    Route("DELETE", "/plugins/{name}", How.FAN_OUT, "Remove a plugin", "force"),
+    Route("POST", "/plugins/{name}/enable", How.FAN_OUT, "Enable a plugin", "timeout"),
+    Route("POST", "/plugins/{name}/disable", How.FAN_OUT, "Disable a plugin", "force"),
+    Route("POST", "/plugins/{name}/upgrade", How.FAN_OUT, "Upgrade a plugin", "remote"),
+    Route("POST", "/plugins/{name}/set", How.FAN_OUT, "Configure a plugin"),
+    # What is used, and can be given back
+    Route("GET", "/system/df", How.FAN_OUT, "Disk usage", "type verbose"),
+    Route("POST", "/containers/prune", How.FAN_OUT, "Remove stopped containers", "filters"),
+    Route(
+        "POST",
+        "/build/prune",
+        How.FAN_OUT,
+        "Empty the build cache",
+        "keep-storage reserved-space max-used-space min-free-space all filters",
+    ),
+    # Networks
+    Route("GET", "/networks", How.LOCAL, "Networks of every engine", "filters"),
+    Route("POST", "/networks/create", How.PLACED, "One network, made on engines that need it"),
+    Route("POST", "/networks/prune", How.FAN_OUT, "Remove unused networks", "filters"),
+    Route("GET", "/networks/{id}", How.FAN_OUT, "Inspect a network", "verbose scope"),
+    Route("DELETE", "/networks/{id}", How.FAN_OUT, "Remove a network, wherever it is"),
+    Route("POST", "/networks/{id}/connect", How.PLACED, "Connect a container"),
+    Route("POST", "/networks/{id}/disconnect", How.PLACED, "Disconnect a container"),
     # Asked of one engine only: what a cluster can't mean
     *_refused(
         """
@@ -259,57 +384,6 @@ ROUTES: tuple[Route, ...] = (
         """,
         503,
         _NOT_A_MANAGER,
-    ),
-    # Not built yet: the next capability
-    *_refused(
-        """
-        POST /auth Check a registry's credentials
-        GET /system/df Disk usage
-        POST /session Session of a build
-        POST /grpc BuildKit's own protocol
-        POST /containers/prune Remove stopped containers
-        GET /containers/{id}/checkpoints Checkpoints
-        POST /containers/{id}/checkpoints Make a checkpoint
-        DELETE /containers/{id}/checkpoints/{checkpoint} Remove a checkpoint
-        POST /commit An image of a container
-        POST /build Build an image
-        POST /build/cancel Stop a build
-        POST /build/prune Empty the build cache
-        GET /images/search Search a registry
-        GET /images/get Several images as a tar
-        POST /images/load Images from a tar
-        POST /images/prune Remove unused images
-        GET /images/{name}/get An image as a tar
-        GET /images/{name}/history Its layers
-        GET /images/{name}/attestations Its attestations
-        POST /images/{name}/push Push
-        POST /images/{name}/tag Give it another name
-        DELETE /images/{name} Remove
-        GET /distribution/{name}/json What a registry says of an image
-        GET /networks Networks
-        POST /networks/create Make a network
-        POST /networks/prune Remove unused networks
-        GET /networks/{id} Inspect a network
-        DELETE /networks/{id} Remove a network
-        POST /networks/{id}/connect Connect a container
-        POST /networks/{id}/disconnect Disconnect a container
-        GET /volumes Volumes
-        POST /volumes/create Make a volume
-        POST /volumes/prune Remove unused volumes
-        GET /volumes/{name} Inspect a volume
-        DELETE /volumes/{name} Remove a volume
-        GET /plugins Plugins
-        GET /plugins/privileges What a plugin asks for
-        POST /plugins/pull Install a plugin
-        GET /plugins/{name}/json Inspect a plugin
-        DELETE /plugins/{name} Remove a plugin
-        POST /plugins/{name}/enable Enable a plugin
-        POST /plugins/{name}/disable Disable a plugin
-        POST /plugins/{name}/upgrade Upgrade a plugin
-        POST /plugins/{name}/set Configure a plugin
-        """,
-        501,
-        _LATER,
     ),
 )
 

@@ -24,11 +24,21 @@ from master.cluster.events import EventBroker
 from master.cluster.placement import Placement
 from master.cluster.state import ClusterState
 from master.cluster.summary import Summary, SummarySettings
+from master.cluster.volume_desk import VolumeDesk
 from master.listen import listening
+from master.operations.build import Builder
 from master.operations.create import ContainerCreator, CreateSettings
 from master.operations.hints import PlacementHints
+from master.operations.image_copy import ImageCopier
+from master.operations.images import Images
 from master.operations.lists import Lists
+from master.operations.load import Loader
+from master.operations.mirrors import Mirrors
+from master.operations.networks import Networks
+from master.operations.plugins import Plugins
+from master.operations.prune import Pruner
 from master.operations.pull import Puller
+from master.operations.volumes import Volumes
 from master.proxy.front import Front, FrontServices, make_protocol
 from master.proxy.relay import Relay
 from master.routes import RouteTable
@@ -83,20 +93,22 @@ class _Runtime:
         settings, fleet = self._settings, self._fleet
         placement = Placement(state, overcommit=settings.overcommit)
         hints = PlacementHints()
-        puller = Puller(fleet, hints, settings.pull_scope)
-        creator = ContainerCreator(
-            fleet,
-            placement,
-            puller,
-            hints,
-            CreateSettings(
-                settings.filters,
-                settings.strategy,
-                settings.create_retry,
-                cpu_shares_are_cores=settings.cpu_shares_are_cores,
-            ),
-            random.Random(),  # noqa: S311 - the random strategy's, nothing secret
+        copier = ImageCopier(fleet)
+        images = Images(fleet, copier)
+        loader = Loader(fleet, images, settings.pull_scope)
+        puller = Puller(fleet, copier, hints, settings.pull_scope)
+        how = CreateSettings(
+            settings.filters,
+            settings.strategy,
+            settings.create_retry,
+            cpu_shares_are_cores=settings.cpu_shares_are_cores,
         )
+        rng = random.Random()  # noqa: S311 - the random strategy's, nothing secret
+        mirrors = Mirrors(fleet)
+        desk = VolumeDesk(state)
+        creator = ContainerCreator(fleet, placement, puller, hints, how, rng, mirrors, desk)
+        networks = Networks(fleet, placement, mirrors, rng)
+        builder = Builder(fleet, placement, how, rng)
         lists = Lists(
             fleet,
             refresh_on_node_filter=settings.refresh_on_node_filter,
@@ -108,7 +120,21 @@ class _Runtime:
             SummarySettings(strategy=settings.strategy, filters=settings.filters),
             listeners=lambda: self._broker.subscriber_count,
         )
-        return Manager(fleet, placement, creator, puller, lists, summary)
+        return Manager(
+            fleet=fleet,
+            placement=placement,
+            creator=creator,
+            puller=puller,
+            loader=loader,
+            images=images,
+            builder=builder,
+            networks=networks,
+            volumes=Volumes(fleet, placement, desk, how, rng),
+            pruner=Pruner(fleet),
+            plugins=Plugins(fleet),
+            lists=lists,
+            summary=summary,
+        )
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve on *sockets* until a signal comes."""
@@ -130,7 +156,7 @@ class _Runtime:
         summary = self._manager.summary
         services = FrontServices(
             table=RouteTable(),
-            relay=Relay(self._fleet),
+            relay=Relay(self._fleet, self._manager.builder, self._manager.images),
             versions=summary.api_versions,
             headers=summary.standard_headers,
             cors=self._settings.cors,

@@ -7,16 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response
 
 from master.api.deps import Client, Query, RegistryAuth, TheManager, Version
+from master.api.json_body import json_body
 from master.cluster.listing import ListQuery
 from master.cluster.listing_row import name_style
-from master.errors import BadRequestError
 from master.operations.create import CreateCall
 from master.operations.rename import rename as rename_container
 
 router = APIRouter(tags=["containers"])
-
-_BODY_LIMIT = 16 << 20
-"""Bytes of a create's body. The largest real ones are some hundred KB of labels."""
 
 
 @router.get("/containers/json")
@@ -37,11 +34,10 @@ async def create(
     version: Version,
     client: Client,
     auth: RegistryAuth,
-    content_type: Annotated[str, Header()] = "",
 ) -> Response:
     """``POST /containers/create``: placed by the scheduler, then created on that engine."""
     call = CreateCall(
-        body=await _json_body(request, content_type),
+        body=await json_body(request),
         name=query.get("name", ""),
         platform=query.get("platform", ""),
         version=version,
@@ -59,17 +55,3 @@ async def rename(reference: str, manager: TheManager, query: Query, version: Ver
         manager.fleet, manager.placement, reference, query.get("name", ""), version
     )
     return Response(status_code=204)
-
-
-async def _json_body(request: Request, content_type: str) -> bytes:
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind and kind != "application/json":
-        raise BadRequestError(f"Content-Type specified ({content_type}) must be 'application/json'")
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > _BODY_LIMIT:
-            raise BadRequestError(f"the request body is larger than {_BODY_LIMIT} bytes")
-        pieces.append(piece)
-    return b"".join(pieces)

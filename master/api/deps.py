@@ -14,9 +14,16 @@ from fastapi import Depends, Request
 from master.cluster.model import ApiVersion
 from master.cluster.placement import Placement
 from master.cluster.summary import Summary
+from master.operations.build import Builder
 from master.operations.create import ContainerCreator
+from master.operations.images import Images
 from master.operations.lists import Lists
+from master.operations.load import Loader
+from master.operations.networks import Networks
+from master.operations.plugins import Plugins
+from master.operations.prune import Pruner
 from master.operations.pull import Puller
+from master.operations.volumes import Volumes
 from master.supervisor.fleet import Fleet
 
 
@@ -28,6 +35,13 @@ class Manager:
     placement: Placement
     creator: ContainerCreator
     puller: Puller
+    loader: Loader
+    images: Images
+    builder: Builder
+    networks: Networks
+    volumes: Volumes
+    pruner: Pruner
+    plugins: Plugins
     lists: Lists
     summary: Summary
 

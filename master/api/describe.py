@@ -43,13 +43,21 @@ _TAGS = {
     "system": "The cluster as a whole.",
     "containers": "Containers of every engine.",
     "exec": "Commands in running containers.",
+    "build": "Builds, each on one engine.",
     "images": "Images of every engine.",
+    "volumes": "Volumes: each local one on its node.",
+    "plugins": "Plugins: on every engine.",
+    "commit": "An image of a container.",
+    "networks": "Networks: one object, made on the engines that need it.",
 }
 
 _PATH_TEXTS = {
     "container": "Name, ID, beginning of an ID, or `node/name`",
     "exec": "ID of a prepared command",
     "image": "Name or ID",
+    "images": "",
+    "any": "Name",
+    "build": "",
     "": "Name or ID",
 }
 

@@ -65,12 +65,32 @@ class Answer:
 BODIES: Mapping[Key, Body] = {
     ("POST", "/containers/create"): Body(JSON, ref("ContainerCreate"), required=True),
     ("POST", "/containers/{id}/update"): Body(JSON, ref("ContainerUpdate"), required=True),
+    ("POST", "/containers/{id}/checkpoints"): Body(JSON, ref("CheckpointCreate"), required=True),
+    ("POST", "/commit"): Body(JSON, {"type": "object"}),
+    ("POST", "/volumes/create"): Body(JSON, ref("VolumeCreate"), required=True),
+    ("POST", "/plugins/pull"): Body(JSON, listed({"type": "object"})),
+    ("POST", "/plugins/{name}/upgrade"): Body(JSON, listed({"type": "object"})),
+    ("POST", "/plugins/{name}/set"): Body(JSON, listed({"type": "string"})),
     ("PUT", "/containers/{id}/archive"): Body(TAR, _BYTES, required=True),
+    ("POST", "/images/load"): Body(TAR, _BYTES, required=True),
+    ("POST", "/auth"): Body(JSON, {"type": "object"}, required=True),
     ("POST", "/containers/{id}/exec"): Body(JSON, ref("ExecCreate"), required=True),
+    ("POST", "/build"): Body(TAR, _BYTES),
     ("POST", "/exec/{id}/start"): Body(JSON, ref("ExecStart"), required=True),
+    ("POST", "/networks/create"): Body(JSON, ref("NetworkCreate"), required=True),
+    ("POST", "/networks/{id}/connect"): Body(JSON, ref("NetworkConnect"), required=True),
+    ("POST", "/networks/{id}/disconnect"): Body(JSON, ref("NetworkDisconnect"), required=True),
 }
 
-AUTH_HEADERS = frozenset({("POST", "/containers/create"), ("POST", "/images/create")})
+AUTH_HEADERS = frozenset(
+    {
+        ("POST", "/containers/create"),
+        ("POST", "/images/create"),
+        ("POST", "/images/{name}/push"),
+        ("GET", "/images/search"),
+        ("GET", "/distribution/{name}/json"),
+    }
+)
 """Where ``X-Registry-Auth`` is read."""
 
 
@@ -89,6 +109,7 @@ _PING_HEADERS = {
     "OSType": "The engines' operating system",
 }
 _STAT = {"X-Docker-Container-Path-Stat": "Name, size, mode and time of the path: base64 of JSON"}
+_PARTIAL = {"X-Cluster-Partial": "Nodes that the answer leaves out, with commas between"}
 _UPGRADED = Answer(101, "The connection is the stream from here on, both ways.")
 _STREAM = Answer(
     200,
@@ -156,9 +177,64 @@ ANSWERS: Mapping[Key, tuple[Answer, ...]] = {
     ("POST", "/exec/{id}/start"): (_UPGRADED, _STREAM),
     ("POST", "/exec/{id}/resize"): (Answer(200, "Done."), Answer(201, "Done, as engines say.")),
     ("GET", "/exec/{id}/json"): _json(ref("Exec"), "The command."),
+    ("POST", "/build"): _json(ref("Progress"), "What it says, a JSON object a line."),
+    ("POST", "/build/cancel"): (Answer(200, "Stopped, or over already."),),
+    ("POST", "/session"): (_UPGRADED,),
+    ("POST", "/grpc"): (_UPGRADED,),
     ("GET", "/images/json"): _json(listed(ref("ImageSummary")), "The images."),
     ("POST", "/images/create"): _json(ref("Progress"), "Progress, a JSON object a line."),
     ("GET", "/images/{name}/json"): _json(ref("Image"), "The image."),
+    ("GET", "/networks"): _json(listed(ref("Network")), "The networks."),
+    ("POST", "/networks/create"): _json(ref("NetworkCreated"), "Created.", 201),
+    ("POST", "/networks/prune"): _json(ref("NetworksPruned"), "Those that are gone."),
+    ("GET", "/networks/{id}"): _json(ref("Network"), "The network."),
+    ("DELETE", "/networks/{id}"): _done("Removed."),
+    ("POST", "/networks/{id}/connect"): (Answer(200, "Connected."),),
+    ("POST", "/networks/{id}/disconnect"): (Answer(200, "Disconnected."),),
+    ("GET", "/images/{name}/history"): _json(listed(ref("ImageLayer")), "The newest first."),
+    ("GET", "/images/{name}/attestations"): _json(
+        {"type": ["object", "array", "null"]}, "What engines of API 1.53 on know."
+    ),
+    ("GET", "/images/{name}/get"): (Answer(200, "The tar.", {TAR: _BYTES}),),
+    ("GET", "/images/get"): (Answer(200, "The tar.", {TAR: _BYTES}),),
+    ("POST", "/images/{name}/push"): _json(ref("Progress"), "Progress, a JSON object a line."),
+    ("POST", "/images/{name}/tag"): (Answer(201, "Named."),),
+    ("DELETE", "/images/{name}"): _json(listed(ref("ImageRemoved")), "What is gone."),
+    ("POST", "/images/load"): _json(ref("Progress"), "Progress, a JSON object a line."),
+    ("POST", "/images/prune"): _json(ref("ImagesPruned"), "What is gone."),
+    ("GET", "/images/search"): _json(listed({"type": "object"}), "What the registry has."),
+    ("GET", "/distribution/{name}/json"): _json({"type": "object"}, "What the registry knows."),
+    ("POST", "/commit"): _json(ref("ImageCommitted"), "The new image.", 201),
+    ("POST", "/containers/prune"): _json(ref("ContainersPruned"), "What is gone."),
+    ("GET", "/containers/{id}/checkpoints"): _json(
+        {**listed({"type": "object"}), "type": ["array", "null"]}, "The checkpoints."
+    ),
+    ("POST", "/containers/{id}/checkpoints"): (Answer(201, "Made."),),
+    ("DELETE", "/containers/{id}/checkpoints/{checkpoint}"): _done("Removed."),
+    ("POST", "/build/prune"): _json(ref("CachesPruned"), "What is gone."),
+    ("GET", "/system/df"): (Answer(200, "What is used.", {JSON: {"type": "object"}}, _PARTIAL),),
+    ("GET", "/volumes"): (Answer(200, "The volumes.", {JSON: ref("VolumeList")}, _PARTIAL),),
+    ("POST", "/volumes/create"): _json(ref("Volume"), "The volume, new or not.", 201),
+    ("POST", "/volumes/prune"): _json(ref("VolumesPruned"), "What is gone."),
+    ("GET", "/volumes/{name}"): _json(ref("Volume"), "The volume."),
+    ("DELETE", "/volumes/{name}"): _done("Removed."),
+    ("GET", "/plugins"): (
+        Answer(200, "The plugins.", {JSON: listed({"type": "object"})}, _PARTIAL),
+    ),
+    ("GET", "/plugins/privileges"): _json(
+        {**listed({"type": "object"}), "type": ["array", "null"]}, "What it asks for."
+    ),
+    ("POST", "/plugins/pull"): _json(ref("Progress"), "Progress, a JSON object a line."),
+    ("GET", "/plugins/{name}/json"): _json({"type": "object"}, "The plugin."),
+    ("DELETE", "/plugins/{name}"): (Answer(200, "Removed."),),
+    ("POST", "/plugins/{name}/enable"): (Answer(200, "Enabled."),),
+    ("POST", "/plugins/{name}/disable"): (Answer(200, "Disabled."),),
+    ("POST", "/plugins/{name}/upgrade"): _json(ref("Progress"), "Progress, a JSON object a line."),
+    ("POST", "/plugins/{name}/set"): _done("Configured."),
+    ("POST", "/auth"): (
+        Answer(200, "They are good.", {JSON: {"type": "object"}}),
+        Answer(204, "They are good."),
+    ),
 }
 
 
@@ -174,8 +250,18 @@ def errors(route: Route) -> Mapping[int, str]:
     if route.subject in (Subject.CONTAINER, Subject.EXEC) or route.path == "/containers/create":
         found[409] = "Its state or another container is in the way, or several things fit."
     if route.path == "/images/create":
-        found[501] = "Importing is not supported in clustering mode by this version."
         found[503] = "No healthy engine."
+    if "/checkpoints" in route.path:
+        found[501] = "The engine has no checkpoints: they are an experimental feature."
+    if route.tag in ("volumes", "plugins"):
+        found[404] = "No such thing in the cluster, or several of that name."
+        found[409] = "It is in use, or several nodes have one."
+        found[503] = "No healthy engine."
+    if route.tag == "networks":
+        found[403] = "Docker's own networks stay as they are; others while containers are in them."
+        found[404] = "No such network, or no such container."
+        found[409] = "A network of that name exists."
+        found[503] = "No healthy engine, or no swarm for a network that needs one."
     found[500] = "No engine fits, or the engine failed; its own words."
     return found
 

@@ -230,6 +230,22 @@ SCHEMAS: Mapping[str, Schema] = {
         Size=_told(NUMBER, "Bytes"),
         Config=_maybe(_ANYTHING),
     ),
+    "ImageLayer": _object(
+        "A step in which the image was made.",
+        Id=TEXT,
+        Created=_told(NUMBER, "Seconds since 1970"),
+        CreatedBy=TEXT,
+        Tags=_maybe(listed(TEXT)),
+        Size=_told(NUMBER, "Bytes"),
+        Comment=TEXT,
+    ),
+    "ImageRemoved": _object("A name or an image that is gone.", Untagged=TEXT, Deleted=TEXT),
+    "ImagesPruned": _object(
+        "What was removed, on any engine.",
+        "SpaceReclaimed",
+        ImagesDeleted=_maybe(listed(ref("ImageRemoved"))),
+        SpaceReclaimed=_told(NUMBER, "Bytes, added up over the engines"),
+    ),
     "Progress": _object(
         "A line of a pull's progress; the last one may tell an error.",
         id=_told(TEXT, "The layer, behind the node's name if several nodes pull"),
@@ -272,4 +288,79 @@ SCHEMAS: Mapping[str, Schema] = {
         ServerVersion=TEXT,
         SystemStatus=_maybe(listed(listed(TEXT))),
     ),
+    "Network": _object(
+        "A network. Bridges that mirror one on several engines have one ID.",
+        "Name Id",
+        Name=TEXT,
+        Id=TEXT,
+        Created=TEXT,
+        Scope=TEXT,
+        Driver=TEXT,
+        EnableIPv6=FLAG,
+        IPAM=_object("Of the first engine; others may have other subnets."),
+        Internal=FLAG,
+        Attachable=FLAG,
+        Containers=_told(_SET, "By ID; `Node` names the engine of each."),
+        Options=_LABELS,
+        Labels=_LABELS,
+    ),
+    "NetworkCreate": _object(
+        "A network. The label `com.docker.swarm.network.spread=true` lets its containers be on "
+        "different engines.",
+        "Name",
+        Name=_told(TEXT, "Unique in the cluster; `node/name` makes it on that node only."),
+        Driver=_told(TEXT, "`bridge` if empty."),
+        Internal=FLAG,
+        Attachable=FLAG,
+        EnableIPv6=FLAG,
+        IPAM={"anyOf": [_ANYTHING, {"type": "null"}]},
+        Options=_LABELS,
+        Labels=_LABELS,
+    ),
+    "NetworkCreated": _object("The new network.", "Id", Id=TEXT, Warning=TEXT),
+    "NetworkConnect": _object(
+        "Which container, and what it is called there.",
+        "Container",
+        Container=TEXT,
+        EndpointConfig={"anyOf": [_ANYTHING, {"type": "null"}]},
+    ),
+    "NetworkDisconnect": _object("Which container.", "Container", Container=TEXT, Force=FLAG),
+    "ImageCommitted": _object("The new image.", "Id", Id=TEXT),
+    "CheckpointCreate": _object(
+        "A checkpoint to be.", "CheckpointID", CheckpointID=TEXT, CheckpointDir=TEXT, Exit=FLAG
+    ),
+    "ContainersPruned": _object(
+        "IDs, and bytes.", ContainersDeleted=_maybe(listed(TEXT)), SpaceReclaimed=NUMBER
+    ),
+    "CachesPruned": _object(
+        "IDs, and bytes.", CachesDeleted=_maybe(listed(TEXT)), SpaceReclaimed=NUMBER
+    ),
+    "VolumesPruned": _object(
+        "Names, and bytes.", VolumesDeleted=_maybe(listed(TEXT)), SpaceReclaimed=NUMBER
+    ),
+    "VolumeCreate": _object(
+        "A volume to be. `com.docker.swarm.constraints` among its labels chooses its node.",
+        Name=_told(TEXT, "`node/name` asks for a node; one without a name gets one"),
+        Driver=TEXT,
+        DriverOpts=_maybe(_mapped(TEXT)),
+        Labels=_maybe(_mapped(TEXT)),
+    ),
+    "Volume": _object(
+        "A volume.",
+        "Name",
+        Name=_told(TEXT, "`node/name` if several nodes have one of that name"),
+        Driver=TEXT,
+        Mountpoint=TEXT,
+        CreatedAt=TEXT,
+        Scope=TEXT,
+        Labels=_maybe(_mapped(TEXT)),
+        Options=_maybe(_mapped(TEXT)),
+        Node=_NODE,
+    ),
+    "VolumeList": _object(
+        "Volumes of every engine.",
+        Volumes=_maybe(listed(ref("Volume"))),
+        Warnings=_maybe(listed(TEXT)),
+    ),
+    "NetworksPruned": _object("Names.", NetworksDeleted=_maybe(listed(TEXT))),
 }

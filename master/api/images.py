@@ -1,33 +1,93 @@
-"""Images: the list, and pull."""
+"""Images: the list, pull, load and import, and what is done to every copy of an image."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
+from master.api import errors
 from master.api.deps import Client, Query, RegistryAuth, TheManager, Version
 from master.cluster.images import ImageQuery
-from master.errors import BadRequestError, NotInClusterError
+from master.cluster.model import ApiVersion
+from master.errors import BadRequestError
+from master.operations.load import LoadCall
 from master.operations.pull import PullCall
 
 router = APIRouter(tags=["images"])
+
+JSON = "application/json"
 
 
 @router.get("/images/json")
 async def images(manager: TheManager, query: Query, version: Version) -> Response:
     """``GET /images/json``: every engine's images, the same one once."""
     body = await manager.lists.images(ImageQuery.parse(query, version))
-    return Response(body, media_type="application/json")
+    return Response(body, media_type=JSON)
 
 
 @router.post("/images/create")
 async def pull(
-    manager: TheManager, query: Query, version: Version, client: Client, auth: RegistryAuth
+    request: Request,
+    manager: TheManager,
+    query: Query,
+    version: Version,
+    client: Client,
+    auth: RegistryAuth,
 ) -> Response:
-    """``POST /images/create``: pulled where it is needed, progress as it comes."""
-    if query.get("fromSrc"):
-        raise NotInClusterError("This is not supported in clustering mode by this version.")
-    if not query.get("fromImage"):
+    """``POST /images/create``: pulled where it is needed, progress as it comes.
+
+    An import is made on one engine; others get it when they need it.
+    """
+    if query.get("fromImage"):
+        call = PullCall(dict(query), version, client, auth)
+        return StreamingResponse(await manager.puller.pull(call), media_type=JSON)
+    if not query.get("fromSrc"):
         raise BadRequestError("invalid reference format")
-    call = PullCall(dict(query), version, client, auth)
-    return StreamingResponse(await manager.puller.pull(call), media_type="application/json")
+    return await _loaded(manager.loader.import_image, request, version)
+
+
+@router.post("/images/load")
+async def load(request: Request, manager: TheManager, version: Version) -> Response:
+    """``POST /images/load``: on every engine (or one, by ``--pull-scope``), progress merged."""
+    return await _loaded(manager.loader.load, request, version)
+
+
+@router.post("/images/prune")
+async def prune(request: Request, manager: TheManager, version: Version) -> Response:
+    """``POST /images/prune``: on every engine, what was freed added up."""
+    body = await manager.images.prune(request.query_params.multi_items(), version)
+    return Response(body, media_type=JSON)
+
+
+@router.post("/images/{reference:path}/tag", status_code=201)
+async def tag(reference: str, request: Request, manager: TheManager, version: Version) -> Response:
+    """``POST /images/(name)/tag``: on every engine that has the image."""
+    await manager.images.tag(reference, request.query_params.multi_items(), version)
+    return Response(status_code=201)
+
+
+@router.delete("/images/{reference:path}")
+async def remove(
+    reference: str, request: Request, manager: TheManager, version: Version
+) -> Response:
+    """``DELETE /images/(name)``: from every engine that has it, each removed thing told once."""
+    query = request.query_params.multi_items()
+    body, headers = await manager.images.remove(reference, query, version)
+    return Response(body, media_type=JSON, headers=dict(headers))
+
+
+async def _loaded(
+    verb: Callable[[LoadCall], Awaitable[AsyncIterator[bytes]]],
+    request: Request,
+    version: ApiVersion,
+) -> Response:
+    call = LoadCall(request.stream(), request.query_params.multi_items(), version)
+    try:
+        lines = await verb(call)
+    except ClientDisconnect:
+        # Nobody is there to read this; the engines were told by the break itself.
+        return errors.answer(400, "unexpected EOF")
+    return StreamingResponse(lines, media_type=JSON)

@@ -25,16 +25,22 @@ from master.cluster.create_body import (
     with_references,
     with_scaled_shares,
 )
+from master.cluster.groups import group_of, nearest_first
 from master.cluster.model import ApiVersion, Container, ContainerConfig, Engine
+from master.cluster.mounts import named_volumes
+from master.cluster.network_edits import networks_joined
 from master.cluster.placement import Placement
 from master.cluster.reservations import Reservation
 from master.cluster.resolve import resolve
+from master.cluster.volume_desk import VolumeDesk
 from master.cluster.wanted import request_from_body
 from master.errors import BadRequestError, ConflictError, ManagerError, PlacementError
 from master.operations.hints import PlacementHints
+from master.operations.mirrors import Joined, Mirrors
 from master.operations.orphans import Orphans
 from master.operations.pull import Puller
 from master.supervisor.fleet import Fleet
+from scheduler.errors import NoNodeFitsError
 from scheduler.schedule import schedule
 from scheduler.types import Node, Request
 
@@ -83,6 +89,8 @@ class ContainerCreator:
         hints: PlacementHints,
         settings: CreateSettings,
         rng: random.Random,
+        mirrors: Mirrors,
+        volumes: VolumeDesk,
     ) -> None:
         """*rng* is the random strategy's."""
         self._fleet = fleet
@@ -92,6 +100,8 @@ class ContainerCreator:
         self._hints = hints
         self._settings = settings
         self._rng = rng
+        self._mirrors = mirrors
+        self._volumes = volumes
         self._orphans = Orphans(fleet)
         fleet.on_destroy.append(placement.gone)
 
@@ -111,7 +121,10 @@ class ContainerCreator:
             cpu_shares_are_cores=self._settings.cpu_shares_are_cores,
         )
         request = request_from_body(creation.body, creation.name, platform=call.platform)
-        attempt = _Attempt(self._settings.retries)
+        joined = await self._mirrors.joined(creation.body)
+        attempt = _Attempt(self._settings.retries, joined, named_volumes(creation.body))
+        if attempt.volumes:
+            await self._fleet.settled()  # one of them may have been made just now
         while True:
             answer = await self._try(call, creation, request, attempt)
             if answer is not None:
@@ -122,21 +135,29 @@ class ContainerCreator:
     ) -> bytes | None:
         """One engine: its answer, or None if another one is to be tried."""
         engine, reservation = await self._reserve(call, creation, request, attempt)
-        try:
-            answer = await self._ask(engine, call, creation)
-        except EngineUnreachableError as exc:
-            self._placement.cancel(reservation)
-            self._give_up(engine, creation, exc)
-            attempt.exclude(engine, exc)
-            return None
-        except EngineStatusError as exc:
-            self._placement.cancel(reservation)
-            await self._after_refusal(exc, engine, call, request, attempt)
-            return None
-        except BaseException:
-            self._placement.cancel(reservation)
-            raise
-        self._settle(answer, engine, request, creation, reservation)
+        with (
+            self._mirrors.joining(attempt.joined, engine.address),
+            self._volumes.held(attempt.volumes, engine.address) as hold,
+        ):
+            try:
+                answer = await self._ask(engine, call, creation, attempt.joined)
+                container_id = _created_id(answer, engine)
+            except EngineUnreachableError as exc:
+                self._placement.cancel(reservation)
+                self._give_up(engine, creation, exc)
+                attempt.exclude(engine, exc)
+                return None
+            except EngineStatusError as exc:
+                self._placement.cancel(reservation)
+                await self._after_refusal(exc, engine, call, request, attempt)
+                return None
+            except BaseException:
+                self._placement.cancel(reservation)
+                raise
+            self._settle(container_id, engine, request, creation, reservation)
+            hold.is_made = True
+        if attempt.volumes:
+            self._fleet.touch_volumes(engine.address)
         self._hints.forget(call.client, request.image, engine.address)
         return answer
 
@@ -163,12 +184,21 @@ class ContainerCreator:
     def _choose(self, call: CreateCall, request: Request, attempt: _Attempt) -> Node:
         """The best engine; the one that the client has just pulled for, if it still fits."""
         nodes = attempt.left(self._placement.nodes())
-        fitting = schedule(
-            request,
-            nodes,
-            filters=self._settings.filters,
-            strategy=self._settings.strategy,
-            rng=self._rng,
+        within = self._mirrors.fitting(attempt.joined, nodes)
+        try:
+            fitting = schedule(
+                request,
+                within,
+                filters=(*self._settings.filters, self._volumes.filter(attempt.volumes)),
+                strategy=self._settings.strategy,
+                rng=self._rng,
+            )
+        except NoNodeFitsError as exc:
+            raise self._mirrors.explained(exc, attempt.joined, nodes, within) from exc
+        # A group's data draws its containers: one without a volume would go elsewhere, and take
+        # the group's network with it.
+        fitting = nearest_first(
+            self._state, fitting, group_of(request.labels), with_containers=False
         )
         hinted = self._hints.engines(call.client, request.image)
         return next((node for node in fitting if node.addr in hinted), fitting[0])
@@ -180,8 +210,13 @@ class ContainerCreator:
             return True  # reserved by a create that is on the way
         return any([await self._fleet.still_there(holder) for holder in holders])
 
-    async def _ask(self, engine: Engine, call: CreateCall, creation: Creation) -> bytes:
+    async def _ask(
+        self, engine: Engine, call: CreateCall, creation: Creation, joined: Joined
+    ) -> bytes:
+        if not call.platform:
+            await self._puller.freshen(str(creation.body["Image"]), engine)
         body = with_references(creation.body, lambda text: self._local(text, engine))
+        body = await self._mirrors.localise(body, joined, engine)
         if self._settings.cpu_shares_are_cores:
             body = with_scaled_shares(body, engine.cpus)
         query = {"name": creation.name, "platform": call.platform}
@@ -257,6 +292,7 @@ class ContainerCreator:
         One that no engine has is the client's to pull, as with a single engine: only the client
         knows its user's credentials.
         """
+        await self._fleet.settled()  # it may have been built, loaded or tagged just now
         holders = self._puller.holders(request.image)
         if engine.address in attempt.fetched or not holders - {engine.address}:
             self._hints.remember(call.client, request.image, engine.address)
@@ -270,13 +306,12 @@ class ContainerCreator:
 
     def _settle(
         self,
-        answer: bytes,
+        container_id: str,
         engine: Engine,
         request: Request,
         creation: Creation,
         reservation: Reservation,
     ) -> None:
-        container_id = _created_id(answer, engine)
         if self._state.container(engine.address, container_id) is None:
             self._state.put_container(_provisional(container_id, engine, request, creation))
         # Settled after it is shown, the reservation ends here: one that waited to be shown would
@@ -290,6 +325,9 @@ class _Attempt:
     """What one create has tried so far."""
 
     retries: int
+    joined: Joined
+    volumes: frozenset[str] = frozenset()
+    """Named in the body: each is where its data is, or comes to be where the container lands."""
     excluded: dict[str, EngineError] = field(default_factory=dict)
     fetched: set[str] = field(default_factory=set)
     only: set[str] | None = None
@@ -369,7 +407,7 @@ def _provisional(
         "State": "created",
         "Status": "Created",
         "HostConfig": {"NetworkMode": mode},
-        "NetworkSettings": {"Networks": {}},
+        "NetworkSettings": {"Networks": {name: {} for name in networks_joined(creation.body)}},
         "Mounts": [],
     }
     return Container(

@@ -20,6 +20,7 @@ from master.cluster.events import (
     merge_past,
 )
 from master.cluster.model import ApiVersion, Engine
+from master.cluster.network_edits import with_cluster_network
 from master.errors import ManagerError
 from master.supervisor.fleet import Fleet
 
@@ -103,7 +104,9 @@ class EventStream:
             _log.warning("past events of %s are missing: %s", engine.name, exc)
             return []
         messages = [orjson.loads(line) for line in response.content.splitlines() if line.strip()]
-        events = [event_from_message(message, engine) for message in messages]
+        ids = self._fleet.state.network_ids
+        shown = [with_cluster_network(message, engine.address, ids) for message in messages]
+        events = [event_from_message(dict(message), engine) for message in shown]
         return [event for event in events if self._filter.matches(event)]
 
 

@@ -7,14 +7,18 @@ from typing import Any
 import orjson
 
 from master.cluster.model import Engine
+from master.cluster.network_edits import with_cluster_ids
+from master.cluster.network_index import NetworkIds
+from master.cluster.node_object import node_object
 
 _UNSPECIFIED = ("0.0.0.0", "::", "")
 
 
-def add_node(body: bytes, engine: Engine) -> bytes:
+def add_node(body: bytes, engine: Engine, networks: NetworkIds | None = None) -> bytes:
     """A container's inspect with ``Node``, and with published ports at the engine's address.
 
-    Source: classic Swarm's inspect; unknown fields stay. What is not an object is left alone.
+    Networks go by the cluster's IDs. Source: classic Swarm's inspect; unknown fields stay. What is
+    not an object is left alone.
     """
     try:
         container = orjson.loads(body)
@@ -22,25 +26,14 @@ def add_node(body: bytes, engine: Engine) -> bytes:
         return body
     if not isinstance(container, dict):
         return body
+    if networks is not None:
+        container = with_cluster_ids(container, networks)
     container["Node"] = node_object(engine)
     settings = container.get("NetworkSettings")
     ports = settings.get("Ports") if isinstance(settings, dict) else None
     if isinstance(settings, dict) and isinstance(ports, dict):
         settings["Ports"] = {port: _bindings(found, engine.ip) for port, found in ports.items()}
     return orjson.dumps(container) + b"\n"
-
-
-def node_object(engine: Engine) -> dict[str, Any]:
-    """``Node`` as classic Swarm's clients know it."""
-    return {
-        "ID": engine.id,
-        "IP": engine.ip,
-        "Addr": engine.address,
-        "Name": engine.name,
-        "Cpus": engine.cpus,
-        "Memory": engine.memory,
-        "Labels": dict(engine.labels),
-    }
 
 
 def _bindings(bindings: Any, ip: str) -> Any:

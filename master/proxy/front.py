@@ -200,6 +200,12 @@ class Front(asyncio.Protocol):
         """Whether the client takes no more now."""
         return self._clogged
 
+    @property
+    def client(self) -> str:
+        """The client's address: an IP, or "local" on a unix socket."""
+        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(peer[0]) if isinstance(peer, tuple) else "local"
+
     def hold_reading(self, why: Why, *, hold: bool) -> None:
         """Stop reading from the client until nobody has a reason to any more."""
         if hold == (why in self._holds):

@@ -7,9 +7,11 @@ the client would have seen without a cluster.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from urllib.parse import unquote
+from typing import Protocol
+from urllib.parse import parse_qsl, quote, unquote
 
 from common.http1 import HOP_BY_HOP, BadMessageError, Header, write_head
 from engine.connection import EngineConnection
@@ -23,6 +25,7 @@ from master.proxy.request import ClientRequest
 from master.proxy.splice import Hijacked
 from master.routes import Edit, How, Route, Subject
 from master.supervisor.fleet import Fleet
+from scheduler.errors import SchedulingError
 
 _log = logging.getLogger(__name__)
 
@@ -38,19 +41,46 @@ class Target:
     container: Container | None = None
 
 
+class BuildEngines(Protocol):
+    """Knows where a client builds (`operations.build.Builder`)."""
+
+    def stream(self, client: str, session: str) -> AbstractAsyncContextManager[str]:
+        """The address of the engine for one of BuildKit's connections, while it lasts."""
+
+
+class ImageEngines(Protocol):
+    """Knows who has images (`operations.images.Images`)."""
+
+    async def collect(self, references: Sequence[str]) -> str:
+        """The address of an engine that has all of them; what it lacks is brought to it."""
+
+    async def pushable(self, reference: str, tag: str) -> str:
+        """The address of an engine that has what is to be pushed."""
+
+
+_SESSION_HEADER = b"x-docker-expose-session-uuid"
+
+
 class Relay:
     """The fast lane's one function: `__call__` answers a request by asking one engine."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, builds: BuildEngines, images: ImageEngines) -> None:
         self._fleet = fleet
+        self._images = images
+        self._builds = builds
 
     async def __call__(self, request: ClientRequest) -> None:
         """Answer *request*; errors become Docker's own kind of answer."""
         try:
-            target = await self._target(request.route, request.params)
-            await self._exchange(request, target)
+            if request.route.subject is Subject.BUILD:
+                await self._build(request)
+            else:
+                target = await self._target_of(request)
+                await self._exchange(request, target)
         except ManagerError as exc:
             request.refuse(exc.status, str(exc))
+        except SchedulingError as exc:
+            request.refuse(500, str(exc))
         except EngineError as exc:
             self._fleet.suspect(exc.address)
             request.refuse(500, self._lost(exc.address, exc.message))
@@ -58,10 +88,34 @@ class Relay:
             _log.exception("relay of %s %s failed", request.head.method, request.route.path)
             request.refuse(500, "the manager failed to answer; its log says why")
 
+    async def _build(self, request: ClientRequest) -> None:
+        session = request.head.headers.get(_SESSION_HEADER).decode("latin-1")
+        async with self._builds.stream(request.client, session) as address:
+            await self._exchange(request, self._healthy(address, None, None))
+
     def _lost(self, address: str, reason: str) -> str:
         engine = self._fleet.state.engine(address)
         name = engine.name if engine is not None and engine.name else address
         return f"node {name} does not answer: {reason}"
+
+    async def _target_of(self, request: ClientRequest) -> Target:
+        route = request.route
+        query = parse_qsl(request.head.query.decode("latin-1")) if request.head.query else []
+        if route.subject is Subject.ANY:
+            return self._healthy(self._fleet.any_healthy().address, None, None)
+        if route.subject is Subject.IMAGES:
+            names = [value for key, value in query if key == "names"]
+            return self._healthy(await self._images.collect(names), None, None)
+        if route.subject is Subject.IMAGE and route.path.endswith("/push"):
+            name = unquote(request.params["name"])
+            address = await self._images.pushable(name, dict(query).get("tag", ""))
+            return self._healthy(address, None, None)
+        if route.subject is Subject.CONTAINER and "id" not in request.params:
+            if not (container := dict(query).get("container")):
+                # Any engine can say what is wrong with that.
+                return self._healthy(self._fleet.any_healthy().address, None, None)
+            return await self._target(route, {"id": quote(container)})
+        return await self._target(route, request.params)
 
     async def _target(self, route: Route, params: Mapping[str, str]) -> Target:
         if route.subject is Subject.IMAGE:
@@ -121,8 +175,12 @@ class Relay:
         if request.route.how is How.HIJACK:
             return Hijacked(request, connection, on_answer)
         if request.route.edit is Edit.NODE:
+            networks = self._fleet.state.network_ids
             return Edited(
-                request, connection, on_answer, lambda body: edits.add_node(body, target.engine)
+                request,
+                connection,
+                on_answer,
+                lambda body: edits.add_node(body, target.engine, networks),
             )
         if request.route.edit is Edit.EXEC:
             return Edited(
@@ -137,6 +195,11 @@ class Relay:
 
     def _observer(self, route: Route, target: Target) -> Callable[[int], None]:
         container, fleet = target.container, self._fleet
+        if route.subject is Subject.BUILD:
+            # At the end of what the client says as well: the image is there before it leaves.
+            return lambda _status: fleet.touch_images(target.engine.address)
+        if route.path == "/commit":
+            return lambda _status: fleet.touch_images(target.engine.address)
         if container is None or not (route.changes or route.path.endswith(("/wait", "/attach"))):
             return lambda _status: None
 
@@ -154,8 +217,8 @@ class Relay:
         path = _path(route, request.params, target.reference)
         version = clamp(request.version, target.engine)
         target_line = b"/v%d.%d%s" % (*version, path.encode("ascii"))
-        if head.query:
-            target_line += b"?" + head.query
+        if query := _query(route, head.query, target.reference):
+            target_line += b"?" + query
         protocol = b"HTTP/1.1" if head.version == (1, 1) else b"HTTP/1.0"
         start = b"%s %s %s" % (head.method.encode("ascii"), target_line, protocol)
         return write_head(start, _lines(request))
@@ -178,5 +241,14 @@ def _lines(request: ClientRequest) -> list[Header]:
 def _path(route: Route, params: Mapping[str, str], reference: str | None) -> str:
     path = route.path
     for name, value in params.items():
-        path = path.replace("{" + name + "}", reference if reference is not None else value)
+        is_subject = name in ("id", "name") and reference is not None
+        path = path.replace("{" + name + "}", reference if is_subject and reference else value)
     return path
+
+
+def _query(route: Route, query: bytes, reference: str | None) -> bytes:
+    """The query as it came, but for a container that stands in it (``POST /commit``)."""
+    if "{" in route.path or route.subject is not Subject.CONTAINER or reference is None:
+        return query
+    kept = [pair for pair in query.split(b"&") if not pair.startswith(b"container=")]
+    return b"&".join([*kept, b"container=" + reference.encode("ascii")])

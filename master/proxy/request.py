@@ -118,6 +118,11 @@ class ClientRequest:
         """
         return self.head.keeps_alive and (self.body_done or not self.head.expects_continue)
 
+    @property
+    def client(self) -> str:
+        """The client's address: an IP, or "local" on a unix socket."""
+        return self._front.client
+
     # Towards the engine
 
     def pipe_body(self, sink: Sink) -> None:

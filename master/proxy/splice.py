@@ -53,6 +53,7 @@ class Hijacked(Passed):
 
     def eof_received(self) -> None:
         """The end of the input; output still comes."""
+        self._on_answer(self._status)
         self._connection.write_eof()
 
     def pause_writing(self) -> None:

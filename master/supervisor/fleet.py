@@ -19,9 +19,10 @@ from master.cluster.events import EventBroker, engine_event, event_from_message
 from master.cluster.execs import ExecIndex
 from master.cluster.images import resolve_image
 from master.cluster.model import Container, Engine
+from master.cluster.network_edits import with_cluster_network
 from master.cluster.resolve import Resolved, resolve
 from master.cluster.state import ClusterState
-from master.errors import ManagerError, NotFoundError
+from master.errors import ManagerError, NotFoundError, UnavailableError
 from master.supervisor.keeper import Keeper
 
 _log = logging.getLogger(__name__)
@@ -115,7 +116,8 @@ class Fleet:
 
     def publish(self, message: Mapping[str, Any], engine: Engine) -> None:
         """An engine's event goes to everybody who listens."""
-        self.broker.publish(event_from_message(dict(message), engine))
+        shown = with_cluster_network(message, engine.address, self.state.network_ids)
+        self.broker.publish(event_from_message(dict(shown), engine))
 
     def announce(self, action: str, engine: Engine) -> None:
         """So do the cluster's own."""
@@ -148,6 +150,16 @@ class Fleet:
         if (keeper := self._keepers.get(address)) is not None:
             keeper.refresher.mark_images()
 
+    def touch_volumes(self, address: str) -> None:
+        """The volumes of this engine are being changed through us."""
+        if (keeper := self._keepers.get(address)) is not None:
+            keeper.refresher.mark_volumes()
+
+    def touch_networks(self, address: str) -> None:
+        """The networks of this engine are being changed through us."""
+        if (keeper := self._keepers.get(address)) is not None:
+            keeper.refresher.mark_networks()
+
     def forget(self, container: Container) -> None:
         """The engine has removed this container: its name is free at once."""
         if (keeper := self._keepers.get(container.engine)) is not None:
@@ -176,6 +188,12 @@ class Fleet:
         _, late = await asyncio.wait(pending, timeout=SETTLE_LIMIT_S)
         for waiting in late:
             waiting.cancel()
+
+    async def images_settled(self) -> None:
+        """Wait as `settled` does, if images have changed: creates wait for no containers."""
+        keepers = self._keepers.values()
+        if any(k.engine.is_healthy and not k.refresher.images_settled for k in keepers):
+            await self.settled()
 
     async def refresh_all(self, addresses: set[str] | None = None) -> None:
         """Read the containers of these (or all) engines anew, as `settled` bounds it."""
@@ -213,6 +231,17 @@ class Fleet:
     def healthy_engines(self) -> list[Engine]:
         """Every engine that can be asked now."""
         return [engine for engine in self.state.engines().values() if engine.is_healthy]
+
+    def any_healthy(self) -> Engine:
+        """An engine for what any of them can do.
+
+        Raises:
+            UnavailableError: there is none.
+        """
+        healthy = self.healthy_engines()
+        if not healthy:
+            raise UnavailableError("No healthy node available in the cluster")
+        return healthy[0]
 
     async def find_container(self, reference: str) -> Resolved:
         """The container that *reference* means, however young.

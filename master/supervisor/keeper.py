@@ -147,7 +147,8 @@ class Keeper:
         elif effect is Effect.FORGET:
             self._state.remove_engine(self.address)
         elif effect is Effect.ANNOUNCE_DISCONNECT:
-            _log.warning("Engine %s (%s) is lost: %s", engine.name, self.address, engine.error)
+            if engine.health is not Health.DISCONNECTED:
+                _log.warning("Engine %s (%s) is lost: %s", engine.name, self.address, engine.error)
             self.client.pool.fail_unanswered(
                 EngineUnreachableError(self.address, engine.error or "it left the cluster")
             )
@@ -295,6 +296,8 @@ class Keeper:
 
     async def _load(self, specs: Engine) -> None:
         self.refresher.mark_images()
+        self.refresher.mark_volumes()
+        await self.refresher.refresh_networks()
         containers = await self.refresher.load()
         self._loading = True
         try:
@@ -347,6 +350,10 @@ class Keeper:
             attributes = actor.get("Attributes")
             if isinstance(attributes, dict) and attributes.get("container"):
                 self.refresher.mark(str(attributes["container"]))
+        elif kind == "network":
+            self.refresher.mark_networks()
+        elif kind == "volume" and action in ("create", "destroy"):
+            self.refresher.mark_volumes()
         elif kind == "daemon":
             self._specs_due = 0.0  # "reload": labels may be others
 

@@ -15,7 +15,14 @@ from typing import Any
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
 from master.cluster.model import Container, ContainerConfig
-from master.cluster.rows import config_from_inspect, container_from_row, image_from_row
+from master.cluster.network_edits import network_ids_in, with_cluster_ids
+from master.cluster.network_index import network_from_row
+from master.cluster.rows import (
+    config_from_inspect,
+    container_from_row,
+    image_from_row,
+    volume_from_row,
+)
 from master.cluster.state import ClusterState
 
 _log = logging.getLogger(__name__)
@@ -39,6 +46,9 @@ class Refresher:
         self._dirty: set[str] = set()
         self._all_dirty = False
         self._images_dirty = False
+        self._images_being_read = False
+        self._volumes_dirty = False
+        self._networks_dirty = False
         self._gone: OrderedDict[str, None] = OrderedDict()
         self.is_current = False
         """Whether the last reading succeeded."""
@@ -57,14 +67,30 @@ class Refresher:
         self._dirty.add(container_id)
         self._wanted.set()
 
+    @property
+    def images_settled(self) -> bool:
+        """Whether what is known of the images is not about to change."""
+        return not (self._images_dirty or self._images_being_read)
+
     def mark_images(self) -> None:
         """The images may have changed."""
         self._images_dirty = True
         self._wanted.set()
 
+    def mark_volumes(self) -> None:
+        """The volumes may have changed."""
+        self._volumes_dirty = True
+        self._wanted.set()
+
+    def mark_networks(self) -> None:
+        """The networks may have changed."""
+        self._networks_dirty = True
+        self._wanted.set()
+
     def mark_all(self) -> None:
         """Anything may have changed."""
-        self._all_dirty = self._images_dirty = True
+        self._all_dirty = self._images_dirty = self._volumes_dirty = True
+        self._networks_dirty = True
         self._wanted.set()
 
     def drop(self, container_id: str) -> None:
@@ -126,13 +152,22 @@ class Refresher:
         ids, self._dirty = self._dirty, set()
         everything, self._all_dirty = self._all_dirty, False
         images, self._images_dirty = self._images_dirty, False
+        volumes, self._volumes_dirty = self._volumes_dirty, False
+        networks, self._networks_dirty = self._networks_dirty, False
+        self._images_being_read = images or everything
         self._wanted.clear()
+        if networks:
+            # Before the containers, whose rows name them.
+            await self.refresh_networks()
         if everything or len(ids) > _LIST_BY_ID_LIMIT:
             self._state.replace_containers(self._address, await self.load(ids))
         elif ids:
             await self._refresh_some(ids)
         if images or everything:
             await self.refresh_images()
+            self._images_being_read = False
+        if volumes:
+            await self.refresh_volumes()
 
     async def load(self, changed: set[str] | None = None) -> list[Container]:
         """Read all containers; inspected are the new ones, the *changed*, and the visibly changed.
@@ -153,6 +188,34 @@ class Refresher:
         images = [image_from_row(self._address, row) for row in rows]
         self._state.replace_images(self._address, images)
 
+    async def refresh_volumes(self) -> None:
+        """Read all volumes; an engine that refuses keeps those that were known."""
+        try:
+            rows = await self._client.list_volumes()
+        except EngineStatusError as exc:
+            _log.warning("volumes of %s can't be read: %s", self._address, exc)
+            return
+        self._state.replace_volumes(
+            self._address, [volume_from_row(self._address, row) for row in rows]
+        )
+
+    async def refresh_networks(self) -> None:
+        """Read all networks; an engine that refuses keeps those that were known."""
+        try:
+            rows = await self._client.list_networks()
+        except EngineStatusError as exc:
+            _log.warning("networks of %s can't be read: %s", self._address, exc)
+            return
+        self._state.replace_networks(
+            self._address, [network_from_row(self._address, row) for row in rows]
+        )
+
+    async def _with_networks(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return *rows* with the cluster's IDs of networks in place of the engine's."""
+        if network_ids_in(rows) - self._state.networks_on(self._address).keys():
+            await self.refresh_networks()  # one that is younger than our last look
+        return [with_cluster_ids(row, self._state.network_ids) for row in rows]
+
     async def _refresh_some(self, ids: set[str]) -> None:
         rows = await self._client.list_containers(sorted(ids))
         found = {row.get("Id") for row in rows}
@@ -165,6 +228,7 @@ class Refresher:
     async def _with_configs(
         self, rows: list[dict[str, Any]], changed: set[str] | None
     ) -> list[Container]:
+        rows = await self._with_networks(rows)
         limit = asyncio.Semaphore(_PARALLEL_INSPECTS)
 
         async def one(row: dict[str, Any]) -> Container:

@@ -1,0 +1,74 @@
+"""Plugins."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import StreamingResponse
+
+from master.api.deps import RegistryAuth, TheManager, Version
+from master.api.json_body import json_body
+from master.operations.plugins import PluginCall
+
+router = APIRouter(tags=["plugins"])
+
+JSON = "application/json"
+
+
+async def _call(request: Request, version: Version, auth: RegistryAuth) -> PluginCall:
+    body = b"" if request.method == "GET" else await json_body(request)
+    return PluginCall(request.url.query, version, auth, body)
+
+
+Call = Annotated[PluginCall, Depends(_call)]
+
+
+@router.get("/plugins")
+async def plugins(manager: TheManager, call: Call) -> Response:
+    """``GET /plugins``: those that every healthy node has."""
+    body, headers = await manager.plugins.list(call)
+    return Response(body, headers=dict(headers), media_type=JSON)
+
+
+@router.post("/plugins/pull")
+async def install(manager: TheManager, call: Call) -> Response:
+    """``POST /plugins/pull``: on every node, progress as it comes."""
+    return StreamingResponse(await manager.plugins.install(call), media_type=JSON)
+
+
+@router.get("/plugins/{reference:path}/json")
+async def inspect(reference: str, manager: TheManager, call: Call) -> Response:
+    """``GET /plugins/{name}/json``: of the first node that has it."""
+    return Response(await manager.plugins.inspect(reference, call), media_type=JSON)
+
+
+@router.post("/plugins/{reference:path}/upgrade")
+async def upgrade(reference: str, manager: TheManager, call: Call) -> Response:
+    """``POST /plugins/{name}/upgrade``: on every node, progress as it comes."""
+    return StreamingResponse(await manager.plugins.upgrade(reference, call), media_type=JSON)
+
+
+@router.post("/plugins/{reference:path}/enable")
+async def enable(reference: str, manager: TheManager, call: Call) -> Response:
+    """``POST /plugins/{name}/enable``: on every node."""
+    return Response(await manager.plugins.change("POST", reference, "/enable", call))
+
+
+@router.post("/plugins/{reference:path}/disable")
+async def disable(reference: str, manager: TheManager, call: Call) -> Response:
+    """``POST /plugins/{name}/disable``: on every node."""
+    return Response(await manager.plugins.change("POST", reference, "/disable", call))
+
+
+@router.post("/plugins/{reference:path}/set", status_code=204)
+async def configure(reference: str, manager: TheManager, call: Call) -> Response:
+    """``POST /plugins/{name}/set``: on every node."""
+    await manager.plugins.change("POST", reference, "/set", call)
+    return Response(status_code=204)
+
+
+@router.delete("/plugins/{reference:path}")
+async def remove(reference: str, manager: TheManager, call: Call) -> Response:
+    """``DELETE /plugins/{name}``: from every node."""
+    return Response(await manager.plugins.change("DELETE", reference, "", call))

@@ -1,0 +1,123 @@
+"""Image follow: an image that another engine has is copied from it, saved there and loaded here.
+
+Nothing is kept in between: what the source sends goes on to the target, no faster than that takes
+it. Whoever wants a copy that is on its way waits for that one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
+from master.cluster.image_holders import is_digest, sources_for
+from master.cluster.image_merge import failure
+from master.cluster.model import Engine
+from master.operations.progress import json_lines
+from master.supervisor.fleet import Fleet
+
+_log = logging.getLogger(__name__)
+
+_STALL_LIMIT_S = 60.0
+"""A source that has begun to send sends on; its disk may be slow, but not that slow."""
+_Key = tuple[str, str]
+
+
+@dataclass
+class _Job:
+    """One copy that is on its way, and how many wait for it."""
+
+    task: asyncio.Task[None]
+    waiting: int = 0
+
+
+class ImageCopier:
+    """Copies images between engines: each one once at a time, one at a time between two engines."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._jobs: dict[_Key, _Job] = {}
+        """(target, reference) to the copy that brings it there."""
+        self._lanes: dict[_Key, asyncio.Lock] = {}
+        """(source, target) to who may send now."""
+
+    async def bring(self, reference: str, target: Engine) -> bool:
+        """Copy an image to *target* from whoever has it.
+
+        Returns:
+            Whether it is there now; False if nobody had it, or nobody could send it.
+        """
+        if is_digest(reference):
+            return False
+        for source in sources_for(self._fleet.state, reference, target):
+            try:
+                await self.copy(reference, source, target)
+            except EngineError as exc:
+                _log.warning(
+                    "copy of %s from %s to %s failed: %s", reference, source.name, target.name, exc
+                )
+            else:
+                return True
+        return False
+
+    async def copy(self, reference: str, source: Engine, target: Engine) -> None:
+        """Copy an image, or wait for the copy that is on its way.
+
+        Raises:
+            EngineError: one of the two failed; nothing of it stays on the target.
+            ManagerError: one of the two has left the cluster.
+        """
+        key = (target.address, reference)
+        if (job := self._jobs.get(key)) is None:
+            name = f"copy of {reference} to {target.name}"
+            task = asyncio.create_task(self._in_turn(reference, source, target), name=name)
+            job = self._jobs[key] = _Job(task)
+        job.waiting += 1
+        try:
+            await asyncio.shield(job.task)
+        finally:
+            job.waiting -= 1
+            if not job.waiting or job.task.done():
+                # The last one who wanted it is gone, or it is here.
+                job.task.cancel()
+                if self._jobs.get(key) is job:
+                    del self._jobs[key]
+
+    async def _in_turn(self, reference: str, source: Engine, target: Engine) -> None:
+        lane = self._lanes.setdefault((source.address, target.address), asyncio.Lock())
+        async with lane:
+            await self._transfer(reference, source, target)
+
+    async def _transfer(self, reference: str, source: Engine, target: Engine) -> None:
+        path = f"/images/{quote(reference, safe='/:@')}/get"
+        saving = self._fleet.client(source.address).stream("GET", path)
+        async with saving as pieces:
+            loading = self._fleet.client(target.address).stream(
+                "POST",
+                "/images/load",
+                {"quiet": "1"},
+                content=_without_stalls(pieces, source),
+                headers={"Content-Type": "application/x-tar"},
+            )
+            async with loading as answer:
+                async for line in json_lines(answer):
+                    if (said := failure(line)) is not None:
+                        raise EngineStatusError(target.address, 500, said)
+        _log.info("copied %s from %s to %s", reference, source.name, target.name)
+        self._fleet.touch_images(target.address)
+
+
+async def _without_stalls(pieces: AsyncIterator[bytes], source: Engine) -> AsyncIterator[bytes]:
+    """The pieces as they come; how long the target takes for each of them does not count."""
+    while True:
+        try:
+            async with asyncio.timeout(_STALL_LIMIT_S):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as exc:
+            raise EngineTimeoutError(source.address, "it stopped sending the image") from exc
+        yield piece

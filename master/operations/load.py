@@ -1,0 +1,170 @@
+"""``docker load`` and ``docker import``: images out of a request's body."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+import orjson
+
+from engine.errors import EngineError
+from master.cluster.image_holders import image_holders
+from master.cluster.image_merge import error_line, failure
+from master.cluster.model import ApiVersion, Engine
+from master.operations.images import Images
+from master.operations.progress import MergedProgress
+from master.operations.spool import Spool
+from master.supervisor.fleet import Fleet
+
+_HEADERS = {"Content-Type": "application/x-tar"}
+
+
+@dataclass(frozen=True)
+class LoadCall:
+    """One request with an image as its body."""
+
+    body: AsyncIterator[bytes]
+    query: Sequence[tuple[str, str]]
+    version: ApiVersion
+
+    def parameter(self, name: str) -> str:
+        """A parameter of the query; empty if it is not there."""
+        return dict(self.query).get(name, "")
+
+    def version_for(self, engine: Engine) -> ApiVersion:
+        """The API version that *engine* is asked in."""
+        return max(min(self.version, engine.api_version), engine.min_api_version)
+
+
+class Loader:
+    """Loads and imports images."""
+
+    def __init__(self, fleet: Fleet, images: Images, scope: str) -> None:
+        """*scope*: ``placeable``, ``all`` or ``one`` (``--pull-scope``)."""
+        self._fleet = fleet
+        self._images = images
+        self._scope = scope
+
+    async def load(self, call: LoadCall) -> AsyncIterator[bytes]:
+        """``POST /images/load``: on every engine, or on one; the merged progress.
+
+        Raises:
+            UnavailableError: no engine can be asked.
+            EngineError: every engine refused before anything was sent.
+            Exception: what reading the body raises; then no engine has loaded anything.
+        """
+        self._fleet.any_healthy()
+        targets = [self._emptiest()] if self._scope == "one" else self._fleet.healthy_engines()
+        spool = Spool()
+
+        def ask(engine: Engine) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+            return self._fleet.client(engine.address).stream(
+                "POST",
+                "/images/load",
+                call.query,
+                content=spool.read(),
+                headers=_HEADERS,
+                version=call.version_for(engine),
+            )
+
+        merged = MergedProgress("load", targets, self._fleet, ask)
+        filling = asyncio.create_task(spool.fill(call.body), name="body of a load")
+        try:
+            await _both(filling, merged)
+        except BaseException:
+            merged.cancel()
+            filling.cancel()
+            await asyncio.gather(filling, return_exceptions=True)
+            spool.close()
+            raise
+        return _and_close(merged.lines(), spool)
+
+    async def import_image(self, call: LoadCall) -> AsyncIterator[bytes]:
+        """``POST /images/create?fromSrc=…``: on one engine, since each would make its own image.
+
+        Containers on other engines get it by copy. Those that have its tag get it at once.
+
+        Raises:
+            UnavailableError: no engine can be asked.
+            EngineError: the engine refused before anything was sent.
+            Exception: what reading the body raises.
+        """
+        await self._fleet.settled()
+        repository, tag = call.parameter("repo"), call.parameter("tag") or "latest"
+        reference = repository if ":" in repository.rpartition("/")[2] else f"{repository}:{tag}"
+        engine = self._importer(reference if repository else "")
+
+        def ask(engine: Engine) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+            return self._fleet.client(engine.address).stream(
+                "POST",
+                "/images/create",
+                call.query,
+                content=call.body if call.parameter("fromSrc") == "-" else None,
+                headers=_HEADERS,
+                version=call.version_for(engine),
+            )
+
+        merged = MergedProgress("import", [engine], self._fleet, ask)
+        await merged.start()
+        return self._and_follow(merged.lines(), engine, reference if repository else "")
+
+    async def _and_follow(
+        self, lines: AsyncIterator[bytes], engine: Engine, reference: str
+    ) -> AsyncIterator[bytes]:
+        image_id = ""
+        async for line in lines:
+            if failure(line) is not None:
+                yield line
+                return
+            image_id = _told_id(line) or image_id
+            yield line
+        if not (reference and image_id):
+            return
+        try:
+            await self._images.move_tag(reference, engine, image_id)
+        except EngineError as exc:
+            yield error_line({exc.address: exc.message}, 2)
+
+    def _importer(self, reference: str) -> Engine:
+        """Who has the tag already; else the engine with the fewest containers."""
+        self._fleet.any_healthy()
+        holders = image_holders(self._fleet.state, reference) if reference else {}
+        first = next(iter(holders), None)
+        return self._emptiest() if first is None else self._fleet.healthy_engine(first)
+
+    def _emptiest(self) -> Engine:
+        count = self._fleet.state.containers_on
+        return min(self._fleet.healthy_engines(), key=lambda engine: len(count(engine.address)))
+
+
+async def _both(filling: asyncio.Task[None], merged: MergedProgress) -> None:
+    """Wait until the body is here and an engine has begun to answer."""
+    try:
+        await merged.start()
+    except EngineError:
+        raise
+    except Exception:
+        # The engines' requests broke off with the body: its own error is the cause.
+        await filling
+        raise
+    await filling
+
+
+async def _and_close(lines: AsyncIterator[bytes], spool: Spool) -> AsyncIterator[bytes]:
+    try:
+        async for line in lines:
+            yield line
+    finally:
+        spool.close()
+
+
+def _told_id(line: bytes) -> str:
+    """The new image's ID, if this line of an import tells it."""
+    try:
+        message = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return ""
+    status = message.get("status") if isinstance(message, dict) else None
+    return status if isinstance(status, str) and status.startswith("sha256:") else ""

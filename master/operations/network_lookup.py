@@ -1,0 +1,73 @@
+"""What every verb about networks needs: which one is meant, and which engines have it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from master.cluster.model import ApiVersion, Engine
+from master.cluster.network_index import ClusterNetwork
+from master.cluster.networks import find_network
+from master.cluster.state import ClusterState
+from master.errors import BadRequestError, NotFoundError, UnavailableError
+from master.supervisor.fleet import Fleet
+
+JSON_BODY = {"Content-Type": "application/json"}
+"""Headers of a request to an engine."""
+
+
+async def find(fleet: Fleet, reference: str) -> ClusterNetwork:
+    """Return the network that *reference* means, however young.
+
+    Raises:
+        NotFoundError: there is none.
+        BadRequestError: there are several.
+    """
+    try:
+        return find_network(fleet.state, reference)
+    except NotFoundError:
+        await fleet.settled()
+        return find_network(fleet.state, reference)
+
+
+def holders(state: ClusterState, group: ClusterNetwork) -> list[Engine]:
+    """Return the healthy engines that have a network.
+
+    Raises:
+        UnavailableError: none of those that have it answers.
+    """
+    engines = [state.engine(copy.engine) for copy in group.copies]
+    healthy = [engine for engine in engines if engine is not None and engine.is_healthy]
+    if not healthy:
+        names = ", ".join(e.name for e in engines if e is not None)
+        raise UnavailableError(f"network {group.name} is on {names}, which does not answer")
+    return healthy
+
+
+def lost_holders(state: ClusterState, group: ClusterNetwork) -> list[Engine]:
+    """Return the engines that have it and do not answer."""
+    engines = [state.engine(copy.engine) for copy in group.copies]
+    return [engine for engine in engines if engine is not None and not engine.is_healthy]
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    """Return a JSON body.
+
+    Raises:
+        BadRequestError: it is no JSON object.
+    """
+    if not raw.strip():
+        raise BadRequestError("invalid JSON: got EOF while reading request body")
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        raise BadRequestError(f"invalid JSON: {exc}") from exc
+    if not isinstance(body, dict):
+        raise BadRequestError("invalid JSON: the request body is not an object")
+    return body
+
+
+def clamped(version: ApiVersion, engine: Engine) -> ApiVersion:
+    """The API version that *engine* is asked in, for a client that speaks *version*."""
+    return max(min(version, engine.api_version), engine.min_api_version)

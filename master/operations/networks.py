@@ -1,0 +1,354 @@
+"""``docker network``: one network of the cluster, whatever bridges on whatever engines it is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections import OrderedDict
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+import httpx
+import orjson
+
+from engine.client import EngineClient
+from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
+from master.cluster.model import ApiVersion, Engine
+from master.cluster.network_index import PREDEFINED, ClusterNetwork, no_such_network
+from master.cluster.networks import list_networks, merged_inspect, read_filters
+from master.cluster.placement import Placement
+from master.errors import (
+    ConflictError,
+    ManagerError,
+)
+from master.operations.fanout import Fanned, ask_all, partial_headers
+from master.operations.mirrors import Mirrors
+from master.operations.network_joins import NetworkJoins
+from master.operations.network_lookup import (
+    JSON_BODY,
+    clamped,
+    find,
+    holders,
+    lost_holders,
+    parsed,
+)
+from master.supervisor.fleet import Fleet
+from scheduler.directives import read_labels
+from scheduler.expr import parse_many
+from scheduler.schedule import schedule
+from scheduler.types import Node, Request
+
+_log = logging.getLogger(__name__)
+
+_DEADLINE_S = 10.0
+"""For one engine's part of a read."""
+_WRITE_DEADLINE_S = 30.0
+_NOT_FOUND = 404
+_REMOVED_LIMIT = 10_000
+_LOOK_OUT_S = 60
+"""How long a bridge may take to show up after its engine was given up."""
+_MIRRORED_DRIVERS = frozenset({"", "default", "bridge"})
+_HOME_FILTERS = ("health", "constraint", "whitelist")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer's body, and headers beside it."""
+
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Networks:
+    """Creates, shows and removes networks."""
+
+    def __init__(
+        self, fleet: Fleet, placement: Placement, mirrors: Mirrors, rng: random.Random
+    ) -> None:
+        """*rng* chooses between engines that fit equally well."""
+        self._fleet = fleet
+        self._state = fleet.state
+        self._placement = placement
+        self._mirrors = mirrors
+        self.joins = NetworkJoins(fleet, mirrors)
+        """Connect and disconnect."""
+        self._rng = rng
+        self._names: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._removed: OrderedDict[str, None] = OrderedDict()
+        """Cluster IDs of networks that a lost engine may have, or get, a bridge of."""
+        fleet.on_connect.append(self._connected)
+
+    # To look at
+
+    async def all(self, filters: str | None) -> Told:
+        """``GET /networks``: each network once.
+
+        Raises:
+            BadRequestError: a filter makes no sense.
+        """
+        read = read_filters(filters)
+        await self._fleet.settled()
+        rows = list_networks(self._state, read)
+        lost = [e for e in self._state.engines().values() if e.name and not e.is_healthy]
+        return Told(orjson.dumps(rows), partial_headers(lost))
+
+    async def inspect(self, reference: str, query: Mapping[str, str]) -> Told:
+        """``GET /networks/{id}``: merged over the engines that have it.
+
+        Raises:
+            NotFoundError: there is no such network.
+            EngineError: no engine could tell.
+        """
+        await self._fleet.settled()
+        group = await find(self._fleet, reference)
+        passed = {key: query[key] for key in ("verbose", "scope") if query.get(key)}
+
+        async def ask(engine: Engine, client: EngineClient) -> Any:
+            copy = group.copy_on(engine.address)
+            assert copy is not None
+            return (await client.request("GET", f"/networks/{copy.id}", passed)).json()
+
+        told = await ask_all(
+            self._fleet, ask, deadline_s=_DEADLINE_S, engines=holders(self._state, group)
+        )
+        if not told.answers:
+            told.raise_failure()
+        lost = [engine for engine, _ in told.failures] + lost_holders(self._state, group)
+        return Told(orjson.dumps(merged_inspect(group, told.answers)), partial_headers(lost))
+
+    # To make
+
+    async def create(self, raw: bytes, version: ApiVersion) -> bytes:
+        """``POST /networks/create``: returns the answer, ``{"Id": …, "Warning": …}``.
+
+        Raises:
+            BadRequestError: the body makes no sense.
+            ConflictError: a network of that name exists.
+            SchedulingError: no node fits the constraints in the network's labels.
+            EngineError: the engine refuses, or does not answer.
+        """
+        body = parsed(raw)
+        name = body.get("Name")
+        engine, bare = self._split(name) if isinstance(name, str) else (None, name)
+        if not bare or not isinstance(bare, str) or not _is_well_formed(body):
+            return await self._passed(self._home(body), raw, version)  # it says what is wrong
+        if engine is not None:
+            own = orjson.dumps({**body, "Name": bare})
+            return await self._passed(self._fleet.healthy_engine(engine.address), own, version)
+        lock = self._names.setdefault(bare, asyncio.Lock())
+        async with lock:
+            await self._fleet.settled()
+            if bare not in PREDEFINED and self._state.network_index().named(bare):
+                raise ConflictError(f"network with name {bare} already exists")
+            return await self._made(body, raw, version)
+
+    async def _made(self, body: dict[str, Any], raw: bytes, version: ApiVersion) -> bytes:
+        driver = body.get("Driver") or ""
+        if body.get("Scope") == "swarm" or driver == "overlay":
+            # Without a swarm the engine has the words.
+            return await self._passed(await self._manager() or self._home(body), raw, version)
+        is_own = body.get("ConfigOnly") or body.get("ConfigFrom") or body["Name"] in PREDEFINED
+        if is_own or driver not in _MIRRORED_DRIVERS:
+            return await self._passed(self._home(body), raw, version)
+        cluster_id = await self._mirrored(body, version)
+        return orjson.dumps({"Id": cluster_id, "Warning": ""}) + b"\n"
+
+    async def _mirrored(self, body: dict[str, Any], version: ApiVersion) -> str:
+        """Make the first bridge; where an engine does not answer, the next one is asked."""
+        *others, last = self._homes(body)
+        for home in others:
+            cluster_id = secrets.token_hex(32)
+            try:
+                await self._mirrors.make(home, cluster_id, body, clamped(version, home))
+            except EngineUnreachableError as exc:
+                _log.warning("network %s can't be made on %s: %s", body["Name"], home.name, exc)
+                self._fleet.suspect(home.address)
+                self._remove_when_seen(cluster_id)  # it may make it after all
+                self._start(self._look_out())
+            else:
+                return cluster_id
+        cluster_id = secrets.token_hex(32)
+        await self._mirrors.make(last, cluster_id, body, clamped(version, last))
+        return cluster_id
+
+    async def _manager(self) -> Engine | None:
+        """An engine that manages a swarm of Docker's own; asked now, as it may be minutes old."""
+
+        async def ask(_: Engine, client: EngineClient) -> Any:
+            return await client.info(_DEADLINE_S)
+
+        told = await ask_all(self._fleet, ask, deadline_s=_DEADLINE_S)
+        return next((engine for engine, info in told.answers if manages(info)), None)
+
+    async def _passed(self, engine: Engine, raw: bytes, version: ApiVersion) -> bytes:
+        """One engine's own network, made there as it was asked for."""
+        client = self._fleet.client(engine.address)
+        try:
+            answer = await client.request(
+                "POST",
+                "/networks/create",
+                content=raw,
+                headers=JSON_BODY,
+                version=clamped(version, engine),
+            )
+            await self._mirrors.learn(engine, _id_in(answer))
+        finally:
+            self._fleet.touch_networks(engine.address)
+        return answer.content
+
+    def _home(self, body: Mapping[str, Any]) -> Engine:
+        return self._homes(body)[0]
+
+    def _homes(self, body: Mapping[str, Any]) -> list[Engine]:
+        """Where it may be made at once, so that it exists: by the constraints in its labels."""
+        source = body.get("ConfigFrom")
+        sources = self._config_holders(source.get("Network")) if isinstance(source, dict) else None
+        labels = body.get("Labels")
+        texts = (
+            {k: v for k, v in labels.items() if isinstance(v, str)}
+            if isinstance(labels, dict)
+            else {}
+        )
+        given = read_labels(texts)
+        request = Request(
+            constraints=parse_many(given.constraints, "constraint"),
+            whitelists=parse_many(given.whitelists, "whitelist"),
+        )
+        nodes: list[Node] = [
+            node for node in self._placement.nodes() if sources is None or node.addr in sources
+        ]
+        best = schedule(request, nodes, filters=_HOME_FILTERS, rng=self._rng)
+        return [self._fleet.healthy_engine(node.addr) for node in best]
+
+    def _config_holders(self, name: object) -> set[str] | None:
+        groups = self._state.network_index().named(name) if isinstance(name, str) else []
+        return {copy.engine for group in groups for copy in group.copies} or None
+
+    def _split(self, name: str) -> tuple[Engine | None, str]:
+        node, slash, bare = name.rpartition("/")
+        engine = self._state.engine_by_name(node) if slash and bare else None
+        return (engine, bare) if engine is not None else (None, name)
+
+    # To end
+
+    async def remove(self, reference: str) -> None:
+        """``DELETE /networks/{id}``: on every engine that has it.
+
+        Raises:
+            NotFoundError: there is no such network.
+            EngineError: an engine refuses: it has containers in it.
+        """
+        group = await find(self._fleet, reference)
+        found = holders(self._state, group)
+        if group.is_predefined or group.copies[0].is_swarm_scoped:
+            found = [next((e for e in found if manages(e.info)), found[0])]
+
+        gone: list[Engine] = []
+
+        async def ask(engine: Engine, client: EngineClient) -> None:
+            copy = group.copy_on(engine.address)
+            assert copy is not None
+            try:
+                await client.request("DELETE", f"/networks/{copy.id}")
+            except EngineStatusError as exc:
+                if exc.status != _NOT_FOUND:
+                    text = exc.message.replace(copy.id, group.id)
+                    raise EngineStatusError(exc.address, exc.status, text) from exc
+                gone.append(engine)
+            finally:
+                self._fleet.touch_networks(engine.address)
+            self._state.remove_network(engine.address, copy.id)
+
+        told = await ask_all(self._fleet, ask, deadline_s=_WRITE_DEADLINE_S, engines=found)
+        if told.failures:
+            raise told.failures[0][1]
+        if len(gone) == len(found):
+            raise no_such_network(reference)
+        for engine in lost_holders(self._state, group):
+            self._forget_later(engine, group)
+
+    def _forget_later(self, engine: Engine, group: ClusterNetwork) -> None:
+        """A lost engine's bridge must not bring the network back when the engine is back."""
+        copy = group.copy_on(engine.address)
+        if copy is not None:
+            self._remove_when_seen(group.id)
+            self._state.remove_network(engine.address, copy.id)
+
+    def _remove_when_seen(self, cluster_id: str) -> None:
+        self._removed[cluster_id] = None
+        while len(self._removed) > _REMOVED_LIMIT:
+            self._removed.popitem(last=False)
+
+    def _connected(self, engine: Engine) -> None:
+        for copy in self._state.networks_on(engine.address).values():
+            if copy.cluster_id in self._removed:
+                self._start(self._remove_late(engine, copy.id))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look_out(self) -> None:
+        """An engine that hung for a moment goes on where it was, and is not connected anew."""
+        for _ in range(_LOOK_OUT_S):
+            await asyncio.sleep(1)
+            for engine in self._fleet.healthy_engines():
+                self._connected(engine)
+
+    async def _remove_late(self, engine: Engine, network_id: str) -> None:
+        try:
+            client = self._fleet.client(engine.address)
+            await client.request("DELETE", f"/networks/{network_id}")
+        except (EngineError, ManagerError) as exc:
+            _log.warning("network %s on %s is left over: %s", network_id, engine.name, exc)
+        else:
+            self._state.remove_network(engine.address, network_id)
+        self._fleet.touch_networks(engine.address)
+
+    async def prune(self, query: Mapping[str, str]) -> Told:
+        """``POST /networks/prune``: on every engine; told are those that are gone altogether.
+
+        Raises:
+            EngineError: an engine failed.
+        """
+        await self._fleet.settled()
+        before = {group.id: group.name for group in self._state.network_index().all()}
+        passed = {key: query[key] for key in ("filters",) if query.get(key)}
+
+        async def ask(engine: Engine, client: EngineClient) -> list[str]:
+            answer = await client.request("POST", "/networks/prune", passed, timeout_s=None)
+            self._fleet.touch_networks(engine.address)
+            return answer.json().get("NetworksDeleted") or []
+
+        told: Fanned[list[str]] = await ask_all(self._fleet, ask, deadline_s=_WRITE_DEADLINE_S)
+        told.raise_failure()
+        await self._fleet.settled()
+        left = self._state.network_index()
+        reported = {name for _, names in told.answers for name in names}
+        deleted = [n for i, n in before.items() if n in reported and left.by_id(i) is None]
+        return Told(orjson.dumps({"NetworksDeleted": deleted or None}) + b"\n", told.headers)
+
+
+def _is_well_formed(body: Mapping[str, Any]) -> bool:
+    """Whether the driver is a text, and the labels are such that ours can stand among them."""
+    labels = body.get("Labels") or {}
+    if not isinstance(labels, dict):
+        return False
+    return all(isinstance(text, str) for text in (body.get("Driver") or "", *labels.values()))
+
+
+def _id_in(answer: httpx.Response) -> str:
+    found = answer.json()
+    return str(found.get("Id", "")) if isinstance(found, dict) else ""
+
+
+def manages(info: Mapping[str, Any]) -> bool:
+    """Whether an engine with this ``GET /info`` is a manager of a swarm of Docker's own."""
+    swarm = info.get("Swarm")
+    return isinstance(swarm, Mapping) and swarm.get("ControlAvailable") is True

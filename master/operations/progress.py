@@ -1,0 +1,127 @@
+"""One call on several engines whose answers are lines of progress: merged into one stream."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from engine.errors import EngineError, EngineStatusError
+from master.cluster.image_merge import Progress, error_line, failure
+from master.cluster.model import Engine
+from master.supervisor.fleet import Fleet
+
+_log = logging.getLogger(__name__)
+
+_QUEUE_LIMIT = 256
+"""Progress pieces that wait for a slow client; then the engines wait."""
+
+Opener = Callable[[Engine], AbstractAsyncContextManager[AsyncIterator[bytes]]]
+"""Sends the request to one engine; gives the answer as it comes."""
+
+
+class MergedProgress:
+    """The call, running on every target; `start` it, then read `lines` to their end."""
+
+    def __init__(self, what: str, targets: Sequence[Engine], fleet: Fleet, opener: Opener) -> None:
+        """*what* is for the log: ``pull of busybox``."""
+        self._what = what
+        self._targets = targets
+        self._fleet = fleet
+        self._opener = opener
+        self._progress = Progress()
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue(_QUEUE_LIMIT)
+        self._failures: dict[str, EngineError] = {}
+        self._first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended_before = 0
+        """How many engines had failed before the first one answered."""
+
+    async def start(self) -> None:
+        """Begin everywhere, and wait until one engine has begun to answer, or none will.
+
+        Raises:
+            EngineError: none will: the first engine's words and status.
+        """
+        self._tasks = [
+            asyncio.create_task(self._run_on(engine), name=f"{self._what} on {engine.name}")
+            for engine in self._targets
+        ]
+        running: set[asyncio.Future[None]] = set(self._tasks)
+        try:
+            while running and not self._first.done():
+                await asyncio.wait({*running, self._first}, return_when=asyncio.FIRST_COMPLETED)
+                running = {task for task in running if not task.done()}
+        except BaseException:
+            self.cancel()
+            raise
+        if not self._first.done():
+            await asyncio.gather(*self._tasks)
+            raise next(iter(self._failures.values()))
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """The merged progress, then what failed."""
+        left = len(self._tasks) - self._ended_before
+        try:
+            while left:
+                piece = await self._queue.get()
+                if piece is None:
+                    left -= 1
+                else:
+                    yield piece
+            await asyncio.gather(*self._tasks)
+            if self._failures:
+                said = {node: exc.message for node, exc in self._failures.items()}
+                yield error_line(said, len(self._targets))
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """End it on every engine."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _run_on(self, engine: Engine) -> None:
+        try:
+            async with self._opener(engine) as pieces:
+                if not self._first.done():
+                    self._first.set_result(None)
+                async for line in json_lines(pieces):
+                    await self._pass(line, engine)
+            self._fleet.touch_images(engine.address)
+        except EngineError as exc:
+            _log.info("%s on %s: %s", self._what, engine.name, exc)
+            self._failures.setdefault(engine.name, exc)
+        except asyncio.CancelledError:
+            raise  # nobody reads any more: waiting for room in the queue would be for ever
+        except BaseException:
+            await self._end()
+            raise
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._first.done():
+            await self._queue.put(None)
+        else:
+            self._ended_before += 1
+
+    async def _pass(self, line: bytes, engine: Engine) -> None:
+        if (said := failure(line)) is not None:
+            self._failures[engine.name] = EngineStatusError(engine.address, 500, said)
+            return
+        shown = line if len(self._targets) == 1 else self._progress.line(line, engine.name)
+        if shown is not None:
+            await self._queue.put(shown)
+
+
+async def json_lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Whole lines, each with its end, from pieces that end anywhere."""
+    held = b""
+    async for piece in pieces:
+        *lines, held = (held + piece).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield line + b"\n"
+    if held.strip():
+        yield held + b"\r\n"
