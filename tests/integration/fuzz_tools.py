@@ -27,7 +27,15 @@ _BODY_PAUSE_S = 0.4
 _BODY_LIMIT_S = 1.5
 _BODY_LIMIT = 4 << 20
 
-_LINES = {"GET /events", "POST /images/create", "GET /containers/{id}/stats"}
+_LINES = {
+    "GET /events",
+    "GET /containers/{id}/stats",
+    "POST /build",
+    "POST /images/create",
+    "POST /images/load",
+    "POST /images/{name}/push",
+    "POST /plugins/pull",
+}
 """Their JSON comes one object a line."""
 
 PULLABLE = ("127.0.0.1:1/nothing-listens", "UPPER", "a b", "", "busybox:no-such-tag", "x@sha256:1")
@@ -77,6 +85,11 @@ class Aim:
             _bound_patience(case)
         if label == "POST /images/create":
             _set(case, "query", "fromImage", [self._image, *PULLABLE][seed % (len(PULLABLE) + 1)])
+        if label == "POST /volumes/create" and isinstance(case.body, dict):
+            # An engine looks for an unknown driver for a quarter of a minute.
+            case.body = {**case.body, "Driver": "local"}
+        if label == "POST /networks/create" and isinstance(case.body, dict):
+            case.body = {**case.body, "Driver": "bridge", "IPAM": {}}
         if seed % 3 == 0:
             return
         if label == "POST /containers/create" and isinstance(case.body, dict):
@@ -191,7 +204,8 @@ def judge(label: str, how: str, answer: Response) -> None:
         return
     assert answer.status_code in (501, 503) or answer.status_code <= 500, told
     if answer.status_code in (501, 503):
-        assert how == "refused" or label == "POST /images/create", f"not in the table: {told}"
+        is_told = "/checkpoints" in label or label == "POST /images/create"
+        assert how == "refused" or is_told, f"not in the table: {told}"
     if label.startswith("HEAD"):
         assert answer.content == b"", told
         return

@@ -112,7 +112,7 @@ def test_inspect(docker: Cli, lab: Lab) -> None:
         pytest.param("fromImage=", 400, id="nothing"),
         pytest.param("fromImage=UPPER", 400, id="no-reference"),
         pytest.param("fromImage=busybox&tag=a:b:c", 400, id="no-tag"),
-        pytest.param("fromSrc=-", 501, id="import"),
+        pytest.param("", 400, id="neither-image-nor-source"),
     ],
 )
 def test_bad_pull(api: Api, query: str, status: int) -> None:

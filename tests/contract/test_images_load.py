@@ -1,0 +1,205 @@
+"""Images on their way through the manager: faults of every party, and what is left afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.client import Client, until
+from tests.fakes.engine import Call, FakeEngine
+from tests.fakes.loop import LoopThread
+from tests.fakes.manager import RunningManager, running_engines, running_manager
+
+pytestmark = pytest.mark.contract
+
+MB = 1 << 20
+APP = "sha256:" + "a" * 64
+
+
+@pytest.fixture(scope="module")
+def engines() -> list[FakeEngine]:
+    return [FakeEngine(name=f"dockerhost0{number}") for number in (1, 2)]
+
+
+@pytest.fixture(scope="module")
+def thread(engines: list[FakeEngine]) -> Iterator[LoopThread]:
+    engines[0].images = [
+        {"Id": APP, "RepoTags": ["app:1"], "RepoDigests": [], "Created": 1, "ParentId": ""}
+    ]
+    with running_engines(*engines) as thread:
+        yield thread
+
+
+@pytest.fixture(scope="module")
+def manager(thread: LoopThread, engines: list[FakeEngine]) -> Iterator[RunningManager]:
+    with running_manager(*engines) as manager:
+        yield manager
+
+
+@pytest.fixture
+def client(manager: RunningManager, engines: list[FakeEngine]) -> Iterator[Client]:
+    for engine in engines:
+        engine.forget_scripts()
+        engine.on("POST /images/load.*", loaded)
+    with manager.connect() as client:
+        yield client
+
+
+def spools() -> int:
+    """How many files without a name this process has open: the manager runs in it."""
+    found = 0
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found += str(entry.readlink()).endswith("(deleted)")
+        except FileNotFoundError:
+            continue
+    return found
+
+
+async def loaded(call: Call) -> None:
+    """What an engine answers, once it has the whole body."""
+    await call.read_body()
+    await call.chunked([b'{"stream":"Loaded image: app:1\\n"}\r\n'])
+
+
+async def cut(call: Call) -> None:
+    """An engine that dies while it reads."""
+    await call.reader.read(100_000)
+    call.cut(reset=True)
+
+
+async def refuse(call: Call) -> None:
+    """An engine that knows from the start."""
+    await call.answer(500, b'{"message":"no space left on device"}')
+
+
+async def fail_late(call: Call) -> None:
+    """An engine that answers, and then says what was wrong."""
+    await call.read_body()
+    await call.chunked([b'{"errorDetail":{"message":"bad tar"},"error":"bad tar"}\r\n'])
+
+
+def load(client: Client, size: int = MB) -> tuple[int, list[dict[str, object]]]:
+    answer = client.ask("POST", "/images/load", b"x" * size)
+    return answer.status, [json.loads(line) for line in answer.body.splitlines()]
+
+
+def bodies(engines: list[FakeEngine]) -> list[bytes]:
+    return [
+        asked.body
+        for engine in engines
+        for asked in engine.asked
+        if asked.path.endswith("/images/load")
+    ]
+
+
+def test_every_engine_gets_every_byte(client: Client, engines: list[FakeEngine]) -> None:
+    body = bytes(range(256)) * 20_000
+    answer = client.ask("POST", "/images/load?quiet=1", body)
+    assert answer.status == 200
+    assert answer.body.count(b"Loaded image: app:1") == 1
+    assert bodies(engines) == [body, body]
+
+
+@pytest.mark.parametrize("script", [cut, fail_late], ids=["dies", "fails-late"])
+def test_one_engine_fails(client: Client, engines: list[FakeEngine], script: object) -> None:
+    engines[1].on("POST /images/load.*", script)  # type: ignore[arg-type]
+    status, lines = load(client, 4 * MB)
+    assert status == 200
+    assert lines[0] == {"stream": "Loaded image: app:1\n"}
+    assert str(lines[-1]["error"]).startswith("dockerhost02: ")
+
+
+def test_all_refuse_with_their_own_words(client: Client, engines: list[FakeEngine]) -> None:
+    for engine in engines:
+        engine.on("POST /images/load.*", refuse)
+    answer = client.ask("POST", "/images/load", b"x" * 100)
+    assert (answer.status, answer.message) == (500, "no space left on device")
+
+
+def test_a_slow_engine_does_not_hold_up_the_client(
+    client: Client, engines: list[FakeEngine], thread: LoopThread
+) -> None:
+    gate = thread.call(asyncio.Event)
+
+    async def slow(call: Call) -> None:
+        await gate.wait()
+        await loaded(call)
+
+    engines[1].on("POST /images/load.*", slow)
+    open_before = spools()
+    client.request("POST", "/images/load", b"x" * (8 * MB))  # all of it is taken
+    until(lambda: spools() == open_before + 1, "it is kept on disk")
+    thread.call(gate.set)
+    assert client.answer().status == 200
+    until(lambda: spools() == open_before, "the disk is given back")
+    assert [len(body) for body in bodies(engines)] == [8 * MB, 8 * MB]
+
+
+def test_three_hundred_clients_that_leave_leave_nothing(
+    manager: RunningManager, client: Client, engines: list[FakeEngine]
+) -> None:
+    load(client)
+    open_before = spools()
+    before = manager.thread.call(asyncio.all_tasks, manager.thread.loop)
+    for number in range(300):
+        with manager.connect() as leaving:
+            if number % 2:
+                leaving.send(b"POST /images/load HTTP/1.1\r\nHost: x\r\n")
+                leaving.send(b"Content-Length: 10000000000\r\n\r\n" + b"x" * 100_000)
+            else:
+                leaving.send(b"POST /images/create?fromSrc=- HTTP/1.1\r\nHost: x\r\n")
+                leaving.send(b"Transfer-Encoding: chunked\r\n\r\n5\r\nxxxxx\r\n")
+    until(lambda: spools() == open_before, "spools are closed")
+    until(
+        lambda: len(manager.thread.call(asyncio.all_tasks, manager.thread.loop)) <= len(before) + 2,
+        "tasks have ended",
+    )
+    for engine in engines:
+        until(lambda e=engine: manager.pool(e).open_connections <= 5, "connections are closed")
+    assert load(client)[0] == 200
+    assert not any(body and body != b"x" * MB for body in bodies(engines))
+
+
+# Copies between engines, by way of GET /images/get
+
+
+async def saved(call: Call) -> None:
+    await call.chunked([b"tar of app"] * 3)
+
+
+async def half_saved(call: Call) -> None:
+    await call.chunked([b"tar of app"], end=False)
+    call.cut()
+
+
+def test_what_one_engine_lacks_is_copied_to_it(
+    client: Client, engines: list[FakeEngine], manager: RunningManager
+) -> None:
+    more = {"Id": "sha256:" + "b" * 64, "RepoDigests": [], "Created": 1, "ParentId": ""}
+    engines[1].images = [{**more, "RepoTags": ["one:1", "two:1"]}]
+    manager.settle()
+    engines[0].on("GET /images/app:1/get", saved)
+    engines[1].on("GET /images/get.*", saved)
+    answer = client.ask("GET", "/images/get?names=one:1&names=two:1&names=app:1")
+    assert (answer.status, answer.body) == (200, b"tar of app" * 3)
+    assert bodies(engines[1:]) == [b"tar of app" * 3]
+    assert bodies(engines[:1]) == []
+
+
+@pytest.mark.parametrize("script", [half_saved, refuse], ids=["dies", "refuses"])
+def test_a_copy_that_fails_is_told(
+    client: Client, engines: list[FakeEngine], manager: RunningManager, script: object
+) -> None:
+    more = {"Id": "sha256:" + "b" * 64, "RepoDigests": [], "Created": 1, "ParentId": ""}
+    engines[1].images = [{**more, "RepoTags": ["one:1", "two:1"]}]
+    manager.settle()
+    engines[0].on("GET /images/app:1/get", script)  # type: ignore[arg-type]
+    answer = client.ask("GET", "/images/get?names=one:1&names=two:1&names=app:1")
+    assert answer.status == 500
+    assert "app:1 from dockerhost01 to dockerhost02" in answer.message
+    assert [body for body in bodies(engines) if body] == []
