@@ -71,6 +71,10 @@ class Engine:
             return 0
         return 100 - self.failures * 100 // self.failure_limit
 
+    def version_for(self, asked: ApiVersion) -> ApiVersion:
+        """The API version that it is asked in, for a client that speaks *asked*."""
+        return max(min(asked, self.api_version), self.min_api_version)
+
     @property
     def is_healthy(self) -> bool:
         """Whether requests are sent to it."""

@@ -285,7 +285,7 @@ class Builder:
 
 def _spoken(version: ApiVersion, engine: Engine) -> ApiVersion:
     """The version that *engine* is asked in, for a client that speaks *version*."""
-    return max(min(version, engine.api_version), engine.min_api_version)
+    return engine.version_for(version)
 
 
 async def _until_lost(

@@ -226,7 +226,7 @@ class ContainerCreator:
             {key: value for key, value in query.items() if value},
             content=orjson.dumps(body),
             headers={"Content-Type": "application/json", **call.headers},
-            version=max(min(call.version, engine.api_version), engine.min_api_version),
+            version=engine.version_for(call.version),
             timeout_s=None,
         )
         pending = asyncio.create_task(request, name=f"create on {engine.name}")

@@ -11,7 +11,6 @@ from master.cluster.model import ApiVersion, Engine
 from master.cluster.usage_merge import Answer, ShownName, merged_usage
 from master.cluster.volumes import shown_name
 from master.operations.fanout import answer_of, ask_all
-from master.operations.volumes import clamped
 from master.supervisor.fleet import Fleet
 
 _LIMIT_S = 120.0
@@ -34,7 +33,7 @@ async def disk_usage(
 
     async def ask(engine: Engine, client: EngineClient) -> Answer:
         response = await client.request(
-            "GET", f"/system/df?{query}", version=clamped(version, engine), timeout_s=_LIMIT_S
+            "GET", f"/system/df?{query}", version=engine.version_for(version), timeout_s=_LIMIT_S
         )
         return engine.address, answer_of(engine, response.content)
 

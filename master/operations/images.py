@@ -136,7 +136,7 @@ class Images:
 
         async def on(engine: Engine, client: EngineClient) -> Any:
             response = await client.request(
-                "POST", "/images/prune", query, version=_clamp(version, engine), timeout_s=None
+                "POST", "/images/prune", query, version=engine.version_for(version), timeout_s=None
             )
             self._fleet.touch_images(engine.address)
             return response.json()
@@ -222,7 +222,7 @@ class Images:
         version: ApiVersion,
     ) -> None:
         path = f"/images/{_quoted(reference)}/tag"
-        await client.request("POST", path, query, version=_clamp(version, engine))
+        await client.request("POST", path, query, version=engine.version_for(version))
         self._fleet.touch_images(engine.address)
 
     async def _remove_on(
@@ -238,7 +238,7 @@ class Images:
                 "DELETE",
                 f"/images/{_quoted(reference)}",
                 query,
-                version=_clamp(version, engine),
+                version=engine.version_for(version),
                 timeout_s=None,
             )
         finally:
@@ -248,10 +248,6 @@ class Images:
 
 def _is_gone(error: EngineError) -> bool:
     return isinstance(error, EngineStatusError) and error.status == 404  # noqa: PLR2004
-
-
-def _clamp(version: ApiVersion, engine: Engine) -> ApiVersion:
-    return max(min(version, engine.api_version), engine.min_api_version)
 
 
 def _quoted(reference: str) -> str:

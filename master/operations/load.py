@@ -35,7 +35,7 @@ class LoadCall:
 
     def version_for(self, engine: Engine) -> ApiVersion:
         """The API version that *engine* is asked in."""
-        return max(min(self.version, engine.api_version), engine.min_api_version)
+        return engine.version_for(self.version)
 
 
 class Loader:

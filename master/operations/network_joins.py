@@ -15,7 +15,7 @@ from master.cluster.network_index import ClusterNetwork
 from master.errors import BadRequestError, ManagerError, NotFoundError
 from master.operations.fanout import ask_all
 from master.operations.mirrors import Joined, Mirrors
-from master.operations.network_lookup import JSON_BODY, clamped, find, holders, parsed
+from master.operations.network_lookup import JSON_BODY, find, holders, parsed
 from master.supervisor.fleet import Fleet
 
 _DEADLINE_S = 30.0
@@ -105,7 +105,7 @@ class NetworkJoins:
                 path,
                 content=orjson.dumps(edited),
                 headers=JSON_BODY,
-                version=clamped(version, engine),
+                version=engine.version_for(version),
             )
         except EngineStatusError as exc:
             raise self._reworded(exc, engine) from exc

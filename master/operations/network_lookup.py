@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from master.cluster.model import ApiVersion, Engine
+from master.cluster.model import Engine
 from master.cluster.network_index import ClusterNetwork
 from master.cluster.networks import find_network
 from master.cluster.state import ClusterState
@@ -66,8 +66,3 @@ def parsed(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadRequestError("invalid JSON: the request body is not an object")
     return body
-
-
-def clamped(version: ApiVersion, engine: Engine) -> ApiVersion:
-    """The API version that *engine* is asked in, for a client that speaks *version*."""
-    return max(min(version, engine.api_version), engine.min_api_version)

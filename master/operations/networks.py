@@ -30,7 +30,6 @@ from master.operations.mirrors import Mirrors
 from master.operations.network_joins import NetworkJoins
 from master.operations.network_lookup import (
     JSON_BODY,
-    clamped,
     find,
     holders,
     lost_holders,
@@ -164,7 +163,7 @@ class Networks:
         for home in others:
             cluster_id = secrets.token_hex(32)
             try:
-                await self._mirrors.make(home, cluster_id, body, clamped(version, home))
+                await self._mirrors.make(home, cluster_id, body, home.version_for(version))
             except EngineUnreachableError as exc:
                 _log.warning("network %s can't be made on %s: %s", body["Name"], home.name, exc)
                 self._fleet.suspect(home.address)
@@ -173,7 +172,7 @@ class Networks:
             else:
                 return cluster_id
         cluster_id = secrets.token_hex(32)
-        await self._mirrors.make(last, cluster_id, body, clamped(version, last))
+        await self._mirrors.make(last, cluster_id, body, last.version_for(version))
         return cluster_id
 
     async def _manager(self) -> Engine | None:
@@ -194,7 +193,7 @@ class Networks:
                 "/networks/create",
                 content=raw,
                 headers=JSON_BODY,
-                version=clamped(version, engine),
+                version=engine.version_for(version),
             )
             await self._mirrors.learn(engine, _id_in(answer))
         finally:

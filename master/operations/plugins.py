@@ -15,7 +15,6 @@ from master.cluster.usage_merge import Answer, common_plugins
 from master.errors import NotFoundError, UnavailableError
 from master.operations.fanout import answer_of, ask_all, partial_headers
 from master.operations.progress import MergedProgress
-from master.operations.volumes import clamped
 from master.supervisor.fleet import Fleet
 
 _READ_LIMIT_S = 30.0
@@ -48,7 +47,7 @@ class Plugins:
 
         async def ask(engine: Engine, client: EngineClient) -> Answer:
             response = await client.request(
-                "GET", f"/plugins?{call.query}", version=clamped(call.version, engine)
+                "GET", f"/plugins?{call.query}", version=engine.version_for(call.version)
             )
             return engine.address, answer_of(engine, response.content)
 
@@ -68,7 +67,7 @@ class Plugins:
         path = _path(name, "/json")
 
         async def ask(engine: Engine, client: EngineClient) -> bytes:
-            response = await client.request("GET", path, version=clamped(call.version, engine))
+            response = await client.request("GET", path, version=engine.version_for(call.version))
             return response.content
 
         found = await ask_all(self._fleet, ask, deadline_s=_READ_LIMIT_S)
@@ -112,7 +111,7 @@ class Plugins:
                 path,
                 content=call.body,
                 headers=headers,
-                version=clamped(call.version, engine),
+                version=engine.version_for(call.version),
                 timeout_s=None,
             )
             return response.content
@@ -132,7 +131,7 @@ class Plugins:
                 f"{path}?{call.query}",
                 content=_once(call.body),
                 headers={"Content-Type": "application/json", **call.headers},
-                version=clamped(call.version, engine),
+                version=engine.version_for(call.version),
             )
 
         merged = MergedProgress(f"POST {path}", targets, self._fleet, open_on)

@@ -9,7 +9,6 @@ from master.cluster.model import ApiVersion, Engine
 from master.cluster.usage_merge import Answer, ShownName, merged_prune
 from master.operations.disk_usage import volume_names
 from master.operations.fanout import answer_of, ask_all
-from master.operations.volumes import clamped
 from master.supervisor.fleet import Fleet
 
 
@@ -62,7 +61,7 @@ class Pruner:
     ) -> bytes:
         async def ask(engine: Engine, client: EngineClient) -> Answer:
             response = await client.request(
-                "POST", f"{path}?{query}", version=clamped(version, engine), timeout_s=None
+                "POST", f"{path}?{query}", version=engine.version_for(version), timeout_s=None
             )
             return engine.address, answer_of(engine, response.content)
 

@@ -131,7 +131,7 @@ class Puller:
         headers = _passed(call.headers)
 
         def ask(engine: Engine) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-            version = max(min(call.version, engine.api_version), engine.min_api_version)
+            version = engine.version_for(call.version)
             return self._fleet.client(engine.address).stream(
                 "POST", "/images/create", call.query, headers=headers, version=version
             )

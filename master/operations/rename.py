@@ -34,7 +34,7 @@ async def rename(
             "POST",
             f"/containers/{container.id}/rename",
             {"name": bare},
-            version=max(min(version, engine.api_version), engine.min_api_version),
+            version=engine.version_for(version),
         )
     except BaseException:
         placement.cancel(reservation)

@@ -84,7 +84,7 @@ class Volumes:
             found = find_volume(self._state, reference)
         volume, engine = self._reachable(found)
         response = await self._fleet.client(engine.address).request(
-            "GET", f"/volumes/{volume.name}", version=clamped(version, engine)
+            "GET", f"/volumes/{volume.name}", version=engine.version_for(version)
         )
         return self._shown(response.content, volume, engine)
 
@@ -137,7 +137,7 @@ class Volumes:
                     "DELETE",
                     f"/volumes/{name}",
                     query,
-                    version=clamped(version, engine),
+                    version=engine.version_for(version),
                     timeout_s=_REMOVE_LIMIT_S,
                 )
             except EngineStatusError as exc:
@@ -208,7 +208,7 @@ class Volumes:
                 "/volumes/create",
                 content=orjson.dumps(wanted),
                 headers={"Content-Type": "application/json"},
-                version=clamped(version, engine),
+                version=engine.version_for(version),
                 timeout_s=None,  # it looks for an unknown driver for a quarter of a minute
             )
             hold.is_made = True
@@ -229,11 +229,6 @@ class Volumes:
         if volume.is_local:
             told["Node"] = node_object(engine)
         return orjson.dumps(told) + b"\n"
-
-
-def clamped(version: ApiVersion, engine: Engine) -> ApiVersion:
-    """The API version that *engine* is asked in, for a client that speaks *version*."""
-    return max(min(version, engine.api_version), engine.min_api_version)
 
 
 def _parse(body: bytes) -> dict[str, Any]:

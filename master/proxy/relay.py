@@ -17,7 +17,7 @@ from common.http1 import HOP_BY_HOP, BadMessageError, Header, write_head
 from engine.connection import EngineConnection
 from engine.errors import EngineError, EngineUnreachableError
 from engine.pool import EnginePool
-from master.cluster.model import ApiVersion, Container, Engine
+from master.cluster.model import Container, Engine
 from master.errors import ManagerError
 from master.proxy import edits
 from master.proxy.exchanges import Edited, Passed
@@ -215,18 +215,13 @@ class Relay:
     def _head(request: ClientRequest, target: Target) -> bytes:
         route, head = request.route, request.head
         path = _path(route, request.params, target.reference)
-        version = clamp(request.version, target.engine)
+        version = target.engine.version_for(request.version)
         target_line = b"/v%d.%d%s" % (*version, path.encode("ascii"))
         if query := _query(route, head.query, target.reference):
             target_line += b"?" + query
         protocol = b"HTTP/1.1" if head.version == (1, 1) else b"HTTP/1.0"
         start = b"%s %s %s" % (head.method.encode("ascii"), target_line, protocol)
         return write_head(start, _lines(request))
-
-
-def clamp(version: ApiVersion, engine: Engine) -> ApiVersion:
-    """The API version that *engine* is asked in, for a client that speaks *version*."""
-    return max(min(version, engine.api_version), engine.min_api_version)
 
 
 def _lines(request: ClientRequest) -> list[Header]:

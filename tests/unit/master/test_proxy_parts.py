@@ -7,7 +7,6 @@ import pytest
 
 from master.cluster.model import Engine
 from master.proxy.edits import add_node, created_id
-from master.proxy.relay import clamp
 from master.proxy.version import complaint_about, parse_version, split_path
 
 ENGINE = Engine(
@@ -65,7 +64,7 @@ def test_a_version_between_least_and_newest_is_good() -> None:
 def test_each_engine_is_asked_in_a_version_that_it_speaks(
     asked: tuple[int, int], sent: tuple[int, int]
 ) -> None:
-    assert clamp(asked, ENGINE) == sent
+    assert ENGINE.version_for(asked) == sent
 
 
 def test_inspect_gains_the_node_and_keeps_what_it_had() -> None:
