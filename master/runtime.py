@@ -20,11 +20,11 @@ from common.tlslayer import TlsLayer
 from discovery.opening import open_discovery
 from master.api.deps import Manager
 from master.app import create_app
-from master.cluster.events import EventBroker
-from master.cluster.placement import Placement
+from master.cluster.events.broker import EventBroker
+from master.cluster.placing.placement import Placement
 from master.cluster.state import ClusterState
-from master.cluster.summary import Summary, SummarySettings
-from master.cluster.volume_desk import VolumeDesk
+from master.cluster.system.info import Summary, SummarySettings
+from master.cluster.volumes.desk import VolumeDesk
 from master.listen import listening
 from master.operations.build import Builder
 from master.operations.create import ContainerCreator, CreateSettings

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header, Request, Response
 
 from master.api.deps import Client, Query, RegistryAuth, TheManager, Version
 from master.api.json_body import json_body
-from master.cluster.listing import ListQuery
-from master.cluster.listing_row import name_style
+from master.cluster.containers.listing import ListQuery
+from master.cluster.containers.row import name_style
 from master.operations.create import CreateCall
 from master.operations.rename import rename as rename_container
 

@@ -12,8 +12,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from master.cluster.model import ApiVersion
-from master.cluster.placement import Placement
-from master.cluster.summary import Summary
+from master.cluster.placing.placement import Placement
+from master.cluster.system.info import Summary
 from master.operations.build import Builder
 from master.operations.create import ContainerCreator
 from master.operations.images import Images

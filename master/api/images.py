@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from master.api import errors
 from master.api.deps import Client, Query, RegistryAuth, TheManager, Version
-from master.cluster.images import ImageQuery
+from master.cluster.images.listing import ImageQuery
 from master.cluster.model import ApiVersion
 from master.errors import BadRequestError
 from master.operations.load import LoadCall

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from master.api.deps import Query, TheManager, Version
 from master.api.json_body import json_body
-from master.cluster.volumes import VolumeQuery
+from master.cluster.volumes.listing import VolumeQuery
 
 router = APIRouter(tags=["volumes"])
 

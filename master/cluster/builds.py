@@ -15,8 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from master.cluster.placement import CORES_LABEL
-from master.cluster.wanted import request_from_body
+from master.cluster.placing.placement import CORES_LABEL
+from master.cluster.placing.wanted import request_from_body
 from scheduler.directives import Directives, read_labels, split_environment, write_labels
 from scheduler.types import Request
 

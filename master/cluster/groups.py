@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from master.cluster.rows import epoch
 from master.cluster.state import ClusterState
-from master.cluster.volumes import volumes_in_use
+from master.cluster.volumes.listing import volumes_in_use
 from scheduler.types import Node
 
 GROUP_LABELS = (

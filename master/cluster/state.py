@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from master.cluster.image_index import ImageIndex
+from master.cluster.containers.status_text import is_same_row
+from master.cluster.images.index import ImageIndex
+from master.cluster.images.tag_log import TagLog
 from master.cluster.index import ContainerKey, TextIndex
 from master.cluster.model import Container, Engine, Image, Network, Volume
-from master.cluster.network_index import NetworkIds, NetworkIndex
-from master.cluster.status_text import is_same_row
-from master.cluster.tag_log import TagLog
+from master.cluster.networks.index import NetworkIds, NetworkIndex
 
 _NO_CONTAINERS: Mapping[str, Container] = MappingProxyType({})
 

@@ -29,9 +29,9 @@ from master.cluster.builds import (
     session_pin,
     with_value,
 )
-from master.cluster.image_holders import image_holders
+from master.cluster.images.holders import image_holders
 from master.cluster.model import ApiVersion, Engine
-from master.cluster.placement import Placement
+from master.cluster.placing.placement import Placement
 from master.errors import ManagerError, PlacementError
 from master.operations.create import CreateSettings
 from master.operations.fanout import ask_all

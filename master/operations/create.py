@@ -19,21 +19,21 @@ import httpx
 import orjson
 
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError, EngineUnreachableError
-from master.cluster.create_body import (
+from master.cluster.groups import group_of, nearest_first
+from master.cluster.model import ApiVersion, Container, ContainerConfig, Engine
+from master.cluster.networks.edits import networks_joined
+from master.cluster.placing.body import (
     Creation,
     read_creation,
     with_references,
     with_scaled_shares,
 )
-from master.cluster.groups import group_of, nearest_first
-from master.cluster.model import ApiVersion, Container, ContainerConfig, Engine
-from master.cluster.mounts import named_volumes
-from master.cluster.network_edits import networks_joined
-from master.cluster.placement import Placement
-from master.cluster.reservations import Reservation
+from master.cluster.placing.mounts import named_volumes
+from master.cluster.placing.placement import Placement
+from master.cluster.placing.reservations import Reservation
+from master.cluster.placing.wanted import request_from_body
 from master.cluster.resolve import resolve
-from master.cluster.volume_desk import VolumeDesk
-from master.cluster.wanted import request_from_body
+from master.cluster.volumes.desk import VolumeDesk
 from master.errors import BadRequestError, ConflictError, ManagerError, PlacementError
 from master.operations.hints import PlacementHints
 from master.operations.mirrors import Joined, Mirrors

@@ -8,8 +8,8 @@ import orjson
 
 from engine.client import EngineClient
 from master.cluster.model import ApiVersion, Engine
-from master.cluster.usage_merge import Answer, ShownName, merged_usage
-from master.cluster.volumes import shown_name
+from master.cluster.system.usage_merge import Answer, ShownName, merged_usage
+from master.cluster.volumes.listing import shown_name
 from master.operations.fanout import answer_of, ask_all
 from master.supervisor.fleet import Fleet
 

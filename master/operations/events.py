@@ -10,8 +10,7 @@ from collections.abc import AsyncIterator
 import orjson
 
 from engine.errors import EngineError
-from master.cluster.event_filter import EventFilter, parse_window
-from master.cluster.events import (
+from master.cluster.events.broker import (
     Deduplicator,
     Event,
     Subscription,
@@ -19,8 +18,9 @@ from master.cluster.events import (
     event_from_message,
     merge_past,
 )
+from master.cluster.events.filter import EventFilter, parse_window
 from master.cluster.model import ApiVersion, Engine
-from master.cluster.network_edits import with_cluster_network
+from master.cluster.networks.edits import with_cluster_network
 from master.errors import ManagerError
 from master.supervisor.fleet import Fleet
 

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from master.cluster.image_reference import parse_reference
+from master.cluster.images.reference import parse_reference
 from master.errors import BadRequestError
 
 _VALID_S = 60.0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
-from master.cluster.image_holders import is_digest, sources_for
-from master.cluster.image_merge import failure
+from master.cluster.images.holders import is_digest, sources_for
+from master.cluster.images.merge import failure
 from master.cluster.model import Engine
 from master.operations.progress import json_lines
 from master.supervisor.fleet import Fleet

@@ -14,16 +14,16 @@ import orjson
 
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
-from master.cluster import image_merge
-from master.cluster.image_holders import (
+from master.cluster.images import merge as image_merge
+from master.cluster.images.holders import (
     best_collector,
     has_tag,
     image_holders,
     others_with_tag,
     repository_holders,
 )
-from master.cluster.image_reference import no_such_image, parse_reference
-from master.cluster.images import resolve_image
+from master.cluster.images.listing import resolve_image
+from master.cluster.images.reference import no_such_image, parse_reference
 from master.cluster.model import ApiVersion, Engine
 from master.errors import ManagerError
 from master.operations.fanout import Fanned, ask_all, partial_headers

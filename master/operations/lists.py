@@ -8,9 +8,9 @@ import time
 from collections.abc import Mapping
 
 from engine.errors import EngineError
-from master.cluster.images import ImageList, ImageQuery
+from master.cluster.containers.listing import ContainerList, ListQuery
+from master.cluster.images.listing import ImageList, ImageQuery
 from master.cluster.index import ContainerKey
-from master.cluster.listing import ContainerList, ListQuery
 from master.cluster.model import Engine
 from master.errors import ManagerError
 from master.supervisor.fleet import Fleet

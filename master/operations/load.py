@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import orjson
 
 from engine.errors import EngineError
-from master.cluster.image_holders import image_holders
-from master.cluster.image_merge import error_line, failure
+from master.cluster.images.holders import image_holders
+from master.cluster.images.merge import error_line, failure
 from master.cluster.model import ApiVersion, Engine
 from master.operations.images import Images
 from master.operations.progress import MergedProgress

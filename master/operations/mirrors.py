@@ -20,14 +20,14 @@ import orjson
 
 from engine.errors import EngineStatusError
 from master.cluster.model import ApiVersion, Engine, Network
-from master.cluster.network_edits import networks_joined, with_local_networks
-from master.cluster.network_index import (
+from master.cluster.networks.edits import networks_joined, with_local_networks
+from master.cluster.networks.index import (
     ID_LABEL,
     SPEC_LABEL,
     ClusterNetwork,
     network_from_row,
 )
-from master.cluster.networks import belongs, family
+from master.cluster.networks.listing import belongs, family
 from master.errors import PlacementError
 from master.supervisor.fleet import Fleet
 from scheduler.errors import NoNodeFitsError

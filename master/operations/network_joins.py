@@ -10,8 +10,8 @@ import orjson
 from engine.client import EngineClient
 from engine.errors import EngineStatusError
 from master.cluster.model import ApiVersion, Container, Engine
-from master.cluster.network_edits import endpoint_on
-from master.cluster.network_index import ClusterNetwork
+from master.cluster.networks.edits import endpoint_on
+from master.cluster.networks.index import ClusterNetwork
 from master.errors import BadRequestError, ManagerError, NotFoundError
 from master.operations.fanout import ask_all
 from master.operations.mirrors import Joined, Mirrors

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from master.cluster.model import Engine
-from master.cluster.network_index import ClusterNetwork
-from master.cluster.networks import find_network
+from master.cluster.networks.index import ClusterNetwork
+from master.cluster.networks.listing import find_network
 from master.cluster.state import ClusterState
 from master.errors import BadRequestError, NotFoundError, UnavailableError
 from master.supervisor.fleet import Fleet

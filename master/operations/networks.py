@@ -18,9 +18,9 @@ import orjson
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
 from master.cluster.model import ApiVersion, Engine
-from master.cluster.network_index import PREDEFINED, ClusterNetwork, no_such_network
-from master.cluster.networks import list_networks, merged_inspect, read_filters
-from master.cluster.placement import Placement
+from master.cluster.networks.index import PREDEFINED, ClusterNetwork, no_such_network
+from master.cluster.networks.listing import list_networks, merged_inspect, read_filters
+from master.cluster.placing.placement import Placement
 from master.errors import (
     ConflictError,
     ManagerError,

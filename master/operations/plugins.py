@@ -11,7 +11,7 @@ import orjson
 
 from engine.client import EngineClient
 from master.cluster.model import ApiVersion, Engine
-from master.cluster.usage_merge import Answer, common_plugins
+from master.cluster.system.usage_merge import Answer, common_plugins
 from master.errors import NotFoundError, UnavailableError
 from master.operations.fanout import answer_of, ask_all, partial_headers
 from master.operations.progress import MergedProgress

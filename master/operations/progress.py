@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from engine.errors import EngineError, EngineStatusError
-from master.cluster.image_merge import Progress, error_line, failure
+from master.cluster.images.merge import Progress, error_line, failure
 from master.cluster.model import Engine
 from master.supervisor.fleet import Fleet
 

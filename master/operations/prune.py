@@ -6,7 +6,7 @@ import orjson
 
 from engine.client import EngineClient
 from master.cluster.model import ApiVersion, Engine
-from master.cluster.usage_merge import Answer, ShownName, merged_prune
+from master.cluster.system.usage_merge import Answer, ShownName, merged_prune
 from master.operations.disk_usage import volume_names
 from master.operations.fanout import answer_of, ask_all
 from master.supervisor.fleet import Fleet

@@ -8,9 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from engine.errors import EngineError, EngineStatusError
-from master.cluster.image_holders import image_holders, newer_source
-from master.cluster.image_merge import failure
-from master.cluster.image_reference import parse_reference
+from master.cluster.images.holders import image_holders, newer_source
+from master.cluster.images.merge import failure
+from master.cluster.images.reference import parse_reference
 from master.cluster.model import ApiVersion, Engine
 from master.errors import ManagerError, UnavailableError
 from master.operations.hints import PlacementHints

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from master.cluster.create_body import split_name
 from master.cluster.model import ApiVersion, Container
-from master.cluster.placement import Placement
-from master.cluster.reservations import Reservation
+from master.cluster.placing.body import split_name
+from master.cluster.placing.placement import Placement
+from master.cluster.placing.reservations import Reservation
 from master.errors import BadRequestError, ConflictError
 from master.supervisor.fleet import Fleet
 

@@ -13,9 +13,9 @@ from engine.errors import EngineStatusError, EngineUnreachableError
 from master.cluster.groups import group_of, nearest_first, waiting_first
 from master.cluster.model import ApiVersion, Engine, Volume
 from master.cluster.node_object import node_object
-from master.cluster.placement import Placement
-from master.cluster.volume_desk import VolumeDesk
-from master.cluster.volumes import (
+from master.cluster.placing.placement import Placement
+from master.cluster.volumes.desk import VolumeDesk
+from master.cluster.volumes.listing import (
     VolumeQuery,
     find_volume,
     find_volume_to_change,

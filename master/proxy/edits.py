@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from master.cluster.model import Engine
-from master.cluster.network_edits import with_cluster_ids
-from master.cluster.network_index import NetworkIds
+from master.cluster.networks.edits import with_cluster_ids
+from master.cluster.networks.index import NetworkIds
 from master.cluster.node_object import node_object
 
 _UNSPECIFIED = ("0.0.0.0", "::", "")

@@ -15,11 +15,11 @@ from typing import Any
 from discovery.base import Discovery
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
-from master.cluster.events import EventBroker, engine_event, event_from_message
+from master.cluster.events.broker import EventBroker, engine_event, event_from_message
 from master.cluster.execs import ExecIndex
-from master.cluster.images import resolve_image
+from master.cluster.images.listing import resolve_image
 from master.cluster.model import Container, Engine
-from master.cluster.network_edits import with_cluster_network
+from master.cluster.networks.edits import with_cluster_network
 from master.cluster.resolve import Resolved, resolve
 from master.cluster.state import ClusterState
 from master.errors import ManagerError, NotFoundError, UnavailableError

@@ -20,9 +20,9 @@ from common.hostport import UnixEndpoint, parse_endpoint
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineTimeoutError, EngineUnreachableError
 from master.cluster import health
-from master.cluster.create_body import SWARM_ID_LABEL
 from master.cluster.health import Effect
 from master.cluster.model import ApiVersion, Engine, Health
+from master.cluster.placing.body import SWARM_ID_LABEL
 from master.cluster.specs import engine_from_info, validate_info, warnings_for
 from master.cluster.state import ClusterState
 from master.supervisor.refresher import Refresher

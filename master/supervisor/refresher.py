@@ -15,8 +15,8 @@ from typing import Any
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
 from master.cluster.model import Container, ContainerConfig
-from master.cluster.network_edits import network_ids_in, with_cluster_ids
-from master.cluster.network_index import network_from_row
+from master.cluster.networks.edits import network_ids_in, with_cluster_ids
+from master.cluster.networks.index import network_from_row
 from master.cluster.rows import (
     config_from_inspect,
     container_from_row,

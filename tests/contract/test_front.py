@@ -5,44 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.fakes.client import Client, until
-from tests.fakes.engine import Call, FakeEngine
+from tests.fakes.engine import WEB_ID, Call, FakeEngine
 from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.manager import RunningManager, running_manager
 
 pytestmark = pytest.mark.contract
-
-ID = "c0ffee" + "0" * 58
-
-
-@pytest.fixture(scope="module")
-def engine() -> FakeEngine:
-    engine = FakeEngine()
-    engine.add_container(ID, "web")
-    return engine
-
-
-@pytest.fixture(scope="module")
-def engines(engine: FakeEngine) -> Iterator[LoopThread]:
-    with running_engines(engine) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(engines: LoopThread, engine: FakeEngine) -> Iterator[RunningManager]:
-    with running_manager(engine) as manager:
-        yield manager
-
-
-@pytest.fixture
-def client(manager: RunningManager, engine: FakeEngine) -> Iterator[Client]:
-    engine.forget_scripts()
-    with manager.connect() as client:
-        yield client
 
 
 PING = b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -121,7 +92,7 @@ def test_both_lanes_take_turns_on_one_connection(client: Client, engine: FakeEng
     for _ in range(5):
         assert client.ask("GET", "/_ping").body == b"OK"
         assert client.ask("GET", "/containers/web/json").json()["Node"]["Name"] == engine.name
-        assert client.ask("GET", "/v1.40/containers/json").json()[0]["Id"] == ID
+        assert client.ask("GET", "/v1.40/containers/json").json()[0]["Id"] == WEB_ID
         assert client.ask("GET", "/swarm").status == 503
 
 

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +13,13 @@ import pytest
 
 from engine.transport import _Answer
 from tests.fakes.client import Client, until
-from tests.fakes.engine import Asked, Call, FakeEngine
-from tests.fakes.loop import LoopThread
+from tests.fakes.engine import WEB_ID, Asked, Call, FakeEngine
 from tests.fakes.manager import RunningManager, running_engines, running_manager
 
 pytestmark = pytest.mark.contract
 
-ID = "c0ffee" + "0" * 58
 ADDED = "decade" + "0" * 58
 MB = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def engine() -> FakeEngine:
-    engine = FakeEngine()
-    engine.add_container(ID, "web")
-    return engine
-
-
-@pytest.fixture(scope="module")
-def engines(engine: FakeEngine) -> Iterator[LoopThread]:
-    with running_engines(engine) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(engines: LoopThread, engine: FakeEngine) -> Iterator[RunningManager]:
-    with running_manager(engine) as manager:
-        yield manager
-
-
-@pytest.fixture
-def client(manager: RunningManager, engine: FakeEngine) -> Iterator[Client]:
-    engine.forget_scripts()
-    engine.wake()
-    with manager.connect() as client:
-        yield client
 
 
 def asked_for(engine: FakeEngine, end: str) -> Asked:
@@ -83,10 +53,10 @@ def resident() -> int:
     [
         ("/v1.30/containers/web/top?ps_args=a%20b&x", "/v1.30/containers/web/top?ps_args=a%20b&x"),
         ("/containers/web/top", "/v1.43/containers/web/top"),
-        (f"/containers/{ID[:6]}/top", f"/v1.43/containers/{ID[:6]}/top"),
-        ("/containers/%2Fweb/top", f"/v1.43/containers/{ID}/top"),
-        ("/containers/dockerhost01/web/top", f"/v1.43/containers/{ID}/top"),
-        ("/containers/dockerhost01%2Fweb/top", f"/v1.43/containers/{ID}/top"),
+        (f"/containers/{WEB_ID[:6]}/top", f"/v1.43/containers/{WEB_ID[:6]}/top"),
+        ("/containers/%2Fweb/top", f"/v1.43/containers/{WEB_ID}/top"),
+        ("/containers/dockerhost01/web/top", f"/v1.43/containers/{WEB_ID}/top"),
+        ("/containers/dockerhost01%2Fweb/top", f"/v1.43/containers/{WEB_ID}/top"),
     ],
 )
 def test_the_reference_is_made_one_that_the_engine_understands(
@@ -235,7 +205,7 @@ def test_an_engine_that_answers_before_the_body_ends_is_heard_at_once(
     assert client.answer().message == "no such path"
     # The rest is read and forgotten; it must reach neither this engine nor the next request.
     client.send(b"x" * (4 * MB))
-    assert client.ask("GET", "/containers/web/json").json()["Id"] == ID
+    assert client.ask("GET", "/containers/web/json").json()["Id"] == WEB_ID
     until(lambda: busy(manager, engine) == 0, "connections given back")
 
 
@@ -597,12 +567,12 @@ def test_an_edit_that_fails_is_an_answer_and_not_a_hang(
 def test_an_exec_is_found_by_its_id_alone(client: Client, engine: FakeEngine) -> None:
     exec_id = client.ask("POST", "/containers/web/exec", b'{"Cmd":["true"]}').json()["Id"]
     before = len(engine.asked)
-    assert client.ask("GET", f"/exec/{exec_id}/json").json()["ContainerID"] == ID
+    assert client.ask("GET", f"/exec/{exec_id}/json").json()["ContainerID"] == WEB_ID
     assert [asked.path for asked in engine.asked[before:]] == [f"/v1.43/exec/{exec_id}/json"]
 
 
 def test_an_exec_made_behind_our_back_is_looked_for(client: Client, engine: FakeEngine) -> None:
-    engine.execs["beef"] = {"ID": "beef", "ContainerID": ID}
+    engine.execs["beef"] = {"ID": "beef", "ContainerID": WEB_ID}
     for _ in range(2):
         assert client.ask("GET", "/exec/beef/json").json()["ID"] == "beef"
     # Asked for once to find it, then once for each client.
@@ -619,7 +589,7 @@ def test_an_unknown_exec_is_not_found(client: Client) -> None:
 
 def test_a_hung_engines_requests_fail_when_it_becomes_unhealthy_and_it_comes_back() -> None:
     good, bad = FakeEngine("good"), FakeEngine("bad")
-    good.add_container(ID, "here")
+    good.add_container(WEB_ID, "here")
     bad.add_container(ADDED, "there")
     with running_engines(good, bad) as engines, running_manager(good, bad) as manager:
         engines.call(bad.hang)
@@ -639,7 +609,7 @@ def test_a_hung_engines_requests_fail_when_it_becomes_unhealthy_and_it_comes_bac
 
 def test_a_restarted_engine_is_used_again() -> None:
     engine = FakeEngine()
-    engine.add_container(ID, "web")
+    engine.add_container(WEB_ID, "web")
     with (
         running_engines(engine) as engines,
         running_manager(engine) as manager,
@@ -652,14 +622,14 @@ def test_a_restarted_engine_is_used_again() -> None:
 
 def test_an_engine_behind_a_unix_socket(tmp_path: Path) -> None:
     engine = FakeEngine(unix_path=str(tmp_path / "docker.sock"))
-    engine.add_container(ID, "web")
+    engine.add_container(WEB_ID, "web")
     with running_engines(engine), running_manager(engine) as manager, manager.connect() as client:
-        assert client.ask("GET", "/containers/web/json").json()["Id"] == ID
+        assert client.ask("GET", "/containers/web/json").json()["Id"] == WEB_ID
 
 
 def test_a_manager_behind_a_unix_socket(tmp_path: Path) -> None:
     engine = FakeEngine()
-    engine.add_container(ID, "web")
+    engine.add_container(WEB_ID, "web")
     path = str(tmp_path / "swarm.sock")
     with (
         running_engines(engine),
@@ -667,4 +637,4 @@ def test_a_manager_behind_a_unix_socket(tmp_path: Path) -> None:
         manager.connect() as client,
     ):
         assert client.ask("GET", "/_ping").status == 200
-        assert client.ask("GET", "/containers/web/json").json()["Id"] == ID
+        assert client.ask("GET", "/containers/web/json").json()["Id"] == WEB_ID

@@ -9,48 +9,20 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.client import Client, until
-from tests.fakes.engine import Call, FakeEngine
+from tests.fakes.engine import WEB_ID, Call, FakeEngine
 from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.manager import RunningManager
 
 pytestmark = pytest.mark.contract
 
-ID = "c0ffee" + "0" * 58
 MB = 1 << 20
 ATTACH = "/v1.41/containers/web/attach?stream=1&stdin=1&stdout=1"
 UPGRADE = ("Connection: Upgrade", "Upgrade: tcp")
-
-
-@pytest.fixture(scope="module")
-def engine() -> FakeEngine:
-    engine = FakeEngine()
-    engine.add_container(ID, "web")
-    return engine
-
-
-@pytest.fixture(scope="module")
-def engines(engine: FakeEngine) -> Iterator[LoopThread]:
-    with running_engines(engine) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(engines: LoopThread, engine: FakeEngine) -> Iterator[RunningManager]:
-    with running_manager(engine) as manager:
-        yield manager
-
-
-@pytest.fixture
-def client(manager: RunningManager, engine: FakeEngine) -> Iterator[Client]:
-    engine.forget_scripts()
-    with manager.connect() as client:
-        yield client
 
 
 def attach(client: Client, target: str = ATTACH, body: bytes | None = b"") -> None:
@@ -114,7 +86,7 @@ def test_early_data_reaches_the_stream_and_not_the_parser(
     client: Client, engine: FakeEngine
 ) -> None:
     body = b'{"Detach":false}'
-    engine.execs["feed"] = {"ID": "feed", "ContainerID": ID}
+    engine.execs["feed"] = {"ID": "feed", "ContainerID": WEB_ID}
     got = b""
 
     async def run(call: Call) -> None:
@@ -142,7 +114,7 @@ def test_a_head_of_bare_line_feeds_and_a_line_feed_behind_the_body(
     client: Client, engine: FakeEngine
 ) -> None:
     """As Jenkins' docker-plugin sends them."""
-    engine.execs["feed"] = {"ID": "feed", "ContainerID": ID}
+    engine.execs["feed"] = {"ID": "feed", "ContainerID": WEB_ID}
 
     async def run(call: Call) -> None:
         await call.upgrade()
@@ -440,7 +412,7 @@ def test_the_pool_keeps_no_connection_of_a_stream(
     assert client.rest() == b""
     until(lambda: streams(manager, engine) == 0, "no stream left")
     with manager.connect() as other:
-        assert other.ask("GET", "/containers/web/json").json()["Id"] == ID
+        assert other.ask("GET", "/containers/web/json").json()["Id"] == WEB_ID
 
 
 def test_a_socket_takes_no_second_request_after_a_stream(

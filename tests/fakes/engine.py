@@ -21,6 +21,8 @@ from typing import Any
 from common.tlslayer import TlsLayer
 
 NEWEST = "1.43"
+WEB_ID = "c0ffee" + "0" * 58
+"""The container called ``web``, where a test needs one."""
 
 
 @dataclass

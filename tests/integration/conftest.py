@@ -12,7 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from integration_tools import PREPARE, Api, Cli, docker_clients, nodes_of, until
+from docker import DockerClient
+from docker_py_tools import connect
+from integration_tools import PREPARE, Api, Cli, docker_clients, is_whole, until
 
 from lab.cluster import Lab
 from lab.errors import LabError
@@ -82,14 +84,6 @@ def _remove_all(engine: Api) -> None:
         engine("DELETE", f"/containers/{container['Id']}?force=1&v=1")
 
 
-def is_whole(lab: Lab) -> bool:
-    """Whether the manager calls every engine of the lab healthy, and knows no other."""
-    nodes = nodes_of(Api(lab.manager.endpoint).get("/info"))
-    return len(nodes) == len(lab.engines) and all(
-        facts["Status"] == "Healthy" for facts in nodes.values()
-    )
-
-
 @pytest.fixture
 def api(lab: Lab) -> Api:
     """The manager's API."""
@@ -133,6 +127,13 @@ def _client(version: str) -> Path:
     if program is None:
         pytest.fail(f"no docker client on this machine: {PREPARE}", pytrace=False)
     return program
+
+
+@pytest.fixture
+def client(lab: Lab) -> Iterator[DockerClient]:
+    """docker-py, pointed at the manager."""
+    with connect(lab.manager.url) as client:
+        yield client
 
 
 @pytest.fixture

@@ -490,3 +490,11 @@ def nodes_of(info: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             name = key.strip()
             current = nodes.setdefault(value if name == "(unknown)" else name, {"Address": value})
     return nodes
+
+
+def is_whole(lab: Lab) -> bool:
+    """Whether the manager calls every engine of the lab healthy, and knows no other."""
+    nodes = nodes_of(Api(lab.manager.endpoint).get("/info"))
+    return len(nodes) == len(lab.engines) and all(
+        facts["Status"] == "Healthy" for facts in nodes.values()
+    )

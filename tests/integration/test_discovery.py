@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import is_whole
-from integration_tools import REPOSITORY, Api, Cli, Manager, nodes_of, until
+from integration_tools import REPOSITORY, Api, Cli, Manager, is_whole, nodes_of, until
 
 from lab.cluster import Lab
 from lab.http import call

@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import is_whole
-from integration_tools import Api, Cli, message, nodes_of, until
+from integration_tools import Api, Cli, is_whole, message, nodes_of, until
 
 from lab.cluster import Lab
 from lab.host import Engine

@@ -8,8 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from conftest import is_whole
-from integration_tools import Api, Cli, Manager, message, nodes_of, until
+from integration_tools import Api, Cli, Manager, is_whole, message, nodes_of, until
 from network_tools import hosts_with, networks_on, remove_networks
 
 from lab.cluster import Lab

@@ -1,4 +1,4 @@
-"""Events: `master.cluster.events`."""
+"""Events: `master.cluster.events.broker`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from master.cluster.events import (
+from master.cluster.events.broker import (
     Deduplicator,
     Event,
     EventBroker,

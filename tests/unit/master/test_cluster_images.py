@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from master.cluster.image_glob import image_glob
-from master.cluster.image_reference import parse_reference, reference_key
-from master.cluster.images import ImageList, ImageQuery, resolve_image
+from master.cluster.images.glob import image_glob
+from master.cluster.images.listing import ImageList, ImageQuery, resolve_image
+from master.cluster.images.reference import parse_reference, reference_key
 from master.cluster.model import Engine, Health
 from master.cluster.rows import image_from_row
 from master.cluster.state import ClusterState

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from master.cluster.listing import ContainerList, ListQuery
-from master.cluster.listing_row import NameStyle, name_style
+from master.cluster.containers.listing import ContainerList, ListQuery
+from master.cluster.containers.row import NameStyle, name_style
 from master.cluster.model import Container, ContainerConfig, Engine, Health, Image
 from master.cluster.rows import container_from_row
 from master.cluster.state import ClusterState

@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from master.cluster.create_body import read_creation
 from master.cluster.model import ContainerConfig, Engine, Health
-from master.cluster.network_edits import (
+from master.cluster.networks.edits import (
     network_ids_in,
     networks_joined,
     with_cluster_ids,
     with_cluster_network,
     with_local_networks,
 )
-from master.cluster.network_index import (
+from master.cluster.networks.index import (
     ID_LABEL,
     SPEC_LABEL,
     SPREAD_LABEL,
@@ -27,7 +26,7 @@ from master.cluster.network_index import (
     network_from_row,
     predefined_id,
 )
-from master.cluster.networks import (
+from master.cluster.networks.listing import (
     belongs,
     family,
     find_network,
@@ -35,6 +34,7 @@ from master.cluster.networks import (
     merged_inspect,
     read_filters,
 )
+from master.cluster.placing.body import read_creation
 from master.cluster.rows import container_from_row
 from master.cluster.state import ClusterState
 from master.errors import BadRequestError, NotFoundError

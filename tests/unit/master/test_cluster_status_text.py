@@ -10,8 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from master.cluster.model import NO_LABELS, Container, ContainerConfig
-from master.cluster.status_text import (
+from master.cluster.containers.status_text import (
     NEVER,
     exit_code,
     health,
@@ -20,6 +19,7 @@ from master.cluster.status_text import (
     next_change,
     status,
 )
+from master.cluster.model import NO_LABELS, Container, ContainerConfig
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 NOW = 1_800_000_000.0

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from master.cluster.create_body import read_creation
 from master.cluster.groups import group_of, nearest_first, waiting_first
 from master.cluster.model import Container, Engine, Health
-from master.cluster.mounts import named_volumes, strip_volumes
+from master.cluster.placing.body import read_creation
+from master.cluster.placing.mounts import named_volumes, strip_volumes
 from master.cluster.rows import volume_from_row
 from master.cluster.state import ClusterState
-from master.cluster.volume_desk import SETTLED_LIMIT_S, VolumeDesk
-from master.cluster.volumes import (
+from master.cluster.volumes.desk import SETTLED_LIMIT_S, VolumeDesk
+from master.cluster.volumes.listing import (
     VolumeQuery,
     find_volume,
     find_volume_to_change,

@@ -1,4 +1,4 @@
-"""Create bodies: `master.cluster.create_body`, `create_types` and `wanted`."""
+"""Create bodies: `master.cluster.placing.body`, `create_types` and `wanted`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from master.cluster.create_body import (
+from master.cluster.model import Engine
+from master.cluster.placing.body import (
     SWARM_ID_LABEL,
     Creation,
     read_creation,
@@ -21,9 +22,8 @@ from master.cluster.create_body import (
     with_references,
     with_scaled_shares,
 )
-from master.cluster.model import Engine
-from master.cluster.placement import CORES_LABEL
-from master.cluster.wanted import request_from_body
+from master.cluster.placing.placement import CORES_LABEL
+from master.cluster.placing.wanted import request_from_body
 from master.errors import BadRequestError
 from scheduler.errors import BadExpressionError
 from scheduler.types import PortClaim, Request

@@ -1,4 +1,4 @@
-"""Which events a client wants: `master.cluster.event_filter`."""
+"""Which events a client wants: `master.cluster.events.filter`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from master.cluster.event_filter import EventFilter, parse_time, parse_time_ns, parse_window
-from master.cluster.events import Event, event_from_message
+from master.cluster.events.broker import Event, event_from_message
+from master.cluster.events.filter import EventFilter, parse_time, parse_time_ns, parse_window
 from master.cluster.model import Engine
 from master.errors import BadRequestError
 

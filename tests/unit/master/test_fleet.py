@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from master.cluster.events import EventBroker
+from master.cluster.events.broker import EventBroker
 from master.cluster.state import ClusterState
 from master.supervisor import fleet as fleet_module
 from master.supervisor.fleet import Fleet

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from master.cluster.image_holders import (
+from master.cluster.images.holders import (
     best_collector,
     has_tag,
     image_holders,

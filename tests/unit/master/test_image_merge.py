@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from master.cluster.image_merge import Progress, error_line, failure, pruned, removed
+from master.cluster.images.merge import Progress, error_line, failure, pruned, removed
 
 
 def test_what_two_engines_removed_is_told_once_names_first() -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from master.cluster.model import ContainerConfig, Engine, Health
-from master.cluster.network_index import ID_LABEL, SPREAD_LABEL, network_from_row
+from master.cluster.networks.index import ID_LABEL, SPREAD_LABEL, network_from_row
 from master.cluster.rows import container_from_row
 from master.cluster.state import ClusterState
 from master.errors import PlacementError

@@ -1,4 +1,4 @@
-"""The state as the scheduler sees it, and reservations: `master.cluster.placement`."""
+"""The state as the scheduler sees it, and reservations: `master.cluster.placing.placement`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from master.cluster.model import Container, ContainerConfig, Engine, Health, Image
-from master.cluster.placement import CORES_LABEL, Placement
-from master.cluster.reservations import SETTLED_LIMIT_S, Reservation
+from master.cluster.placing.placement import CORES_LABEL, Placement
+from master.cluster.placing.reservations import SETTLED_LIMIT_S, Reservation
 from master.cluster.state import ClusterState
 from master.errors import ConflictError
 from scheduler.schedule import schedule

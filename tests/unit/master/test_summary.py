@@ -1,4 +1,4 @@
-"""The cluster as one Docker host: `master.cluster.summary` and `summary_merge`."""
+"""The cluster as one Docker host: `master.cluster.system.info` and `summary_merge`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from master.cluster.model import Container, ContainerConfig, Engine, Health, Image
-from master.cluster.placement import Placement
+from master.cluster.placing.placement import Placement
 from master.cluster.state import ClusterState
-from master.cluster.summary import Summary, SummarySettings
-from master.cluster.summary_merge import merged_info
+from master.cluster.system.info import Summary, SummarySettings
+from master.cluster.system.info_merge import merged_info
 from scheduler.types import Request
 
 NOW = 1_767_323_045.5

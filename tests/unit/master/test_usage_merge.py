@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
 from master.cluster.model import Engine
-from master.cluster.usage_merge import common_plugins, merged_prune, merged_usage
+from master.cluster.system.usage_merge import common_plugins, merged_prune, merged_usage
 from master.operations.fanout import Fanned, partial_headers
 
 A, B = Engine(address="a:1", name="node-a"), Engine(address="b:1", name="node-b")

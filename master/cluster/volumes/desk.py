@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from master.cluster.state import ClusterState
-from master.cluster.volumes import node_name, volume_filter
+from master.cluster.volumes.listing import node_name, volume_filter
 from scheduler.types import Filter
 
 SETTLED_LIMIT_S = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from master.cluster.image_reference import parse_reference
+from master.cluster.images.reference import parse_reference
 from master.errors import BadRequestError
 from scheduler.regex.automaton import Automaton
 from scheduler.regex.errors import PatternError

@@ -16,10 +16,10 @@ import orjson
 
 from common.version import VERSION
 from master.cluster.model import ApiVersion, Container, Engine, Health
-from master.cluster.placement import Placement
+from master.cluster.placing.placement import Placement
 from master.cluster.specs import NEWEST_API, OLDEST_API
 from master.cluster.state import ClusterState
-from master.cluster.summary_merge import Info, majority, merged_info
+from master.cluster.system.info_merge import Info, majority, merged_info
 from scheduler.order import natural_key
 from scheduler.types import Node
 from scheduler.wording import bytes_text, shorten

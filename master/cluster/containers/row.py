@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from master.cluster.containers.status_text import NEVER, status
 from master.cluster.model import Container, Engine
 from master.cluster.state import shown_of
-from master.cluster.status_text import NEVER, status
 
 _CLI = re.compile(r"Docker-Client/(\d{1,4})\.(\d{1,4})")
 _SHOWS_PLAIN_NAMES_ONLY = (29, 4)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from master.cluster.model import Engine
-from master.cluster.volumes import is_volume_name, split_volume
+from master.cluster.volumes.listing import is_volume_name, split_volume
 
 FindNode = Callable[[str], Engine | None]
 

@@ -4,7 +4,7 @@ Only the keys named here are touched; every other field reaches the engine as th
 Nothing is sent from here. The order of a create::
 
     creation = read_creation(body, name=..., swarm_id=..., find_node=state.engine_by_name)
-    request = request_from_body(creation.body, creation.name)      # master.cluster.wanted
+    request = request_from_body(creation.body, creation.name)      # master.cluster.placing.wanted
     ... place and reserve ...
     body = with_references(creation.body, translate)                # for the engine chosen
 
@@ -20,10 +20,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from master.cluster.create_types import read_body
 from master.cluster.model import Engine
-from master.cluster.mounts import strip_volumes
-from master.cluster.placement import CORES_LABEL
+from master.cluster.placing.body_types import read_body
+from master.cluster.placing.mounts import strip_volumes
+from master.cluster.placing.placement import CORES_LABEL
 from master.errors import BadRequestError
 from scheduler.directives import Directives, merge, write_labels
 from scheduler.wording import shorten

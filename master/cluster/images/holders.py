@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from master.cluster.image_reference import parse_reference, reference_key
-from master.cluster.images import resolve_image
+from master.cluster.images.listing import resolve_image
+from master.cluster.images.reference import parse_reference, reference_key
 from master.cluster.model import Engine, Image
 from master.cluster.state import ClusterState
 from master.errors import BadRequestError, NotFoundError

@@ -2,7 +2,7 @@
 
 A create is one event-loop step without a lock::
 
-    request = request_from_body(...)                      # master.cluster.wanted
+    request = request_from_body(...)                      # master.cluster.placing.wanted
     best = schedule(request, placement.nodes(), ...)[0]
     reservation = placement.reserve(request, best, swarm_id)
     ... await the engine's create ...
@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from master.cluster.model import Container, Engine, Health, Image
-from master.cluster.reservations import Reservation, Reservations
+from master.cluster.placing.reservations import Reservation, Reservations
 from master.cluster.state import ClusterState
 from master.errors import ConflictError
 from scheduler.types import Node, PlacedContainer, PortClaim, Request

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from master.cluster.event_filter import parse_time
+from master.cluster.events.filter import parse_time
 from master.cluster.filters import (
     NO_FILTERS,
     Filters,
@@ -20,8 +20,8 @@ from master.cluster.filters import (
     parse_filters,
     yes_or_no,
 )
-from master.cluster.image_glob import image_glob
-from master.cluster.image_index import Found
+from master.cluster.images.glob import image_glob
+from master.cluster.images.index import Found
 from master.cluster.model import ApiVersion, Image
 from master.cluster.state import ClusterState
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from master.cluster.network_index import NetworkIds
+from master.cluster.networks.index import NetworkIds
 
 _NOT_NETWORKS = frozenset({"", "default", "bridge", "host", "none", "nat"})
 """Modes that every engine understands by itself."""

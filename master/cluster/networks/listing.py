@@ -17,7 +17,7 @@ from master.cluster.filters import (
 )
 from master.cluster.groups import group_of
 from master.cluster.model import Container, Engine, Network
-from master.cluster.network_index import ClusterNetwork, no_such_network
+from master.cluster.networks.index import ClusterNetwork, no_such_network
 from master.cluster.state import ClusterState
 
 ACCEPTED = frozenset({"dangling", "driver", "id", "label", "name", "node", "scope", "type"})

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from master.cluster.create_body import CONTAINER_MODE
-from master.cluster.placement import cores_of
+from master.cluster.placing.body import CONTAINER_MODE
+from master.cluster.placing.placement import cores_of
 from master.cluster.rows import host_port_claims
 from scheduler.directives import read_labels
 from scheduler.expr import Expression, parse, parse_many

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from master.cluster.image_reference import reference_key
+from master.cluster.images.reference import reference_key
 from master.cluster.model import Image
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from master.cluster.images import merged
+from master.cluster.images.listing import merged
 from master.cluster.rows import image_from_row
 
 Answer = tuple[str, Any]

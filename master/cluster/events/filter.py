@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from master.cluster.events import Event
+from master.cluster.events.broker import Event
 from master.cluster.filters import Filters, check_keys, label_test, parse_filters
 from master.errors import BadRequestError
 from scheduler.wording import shorten

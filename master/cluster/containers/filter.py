@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from master.cluster.containers.status_text import exit_code, health
 from master.cluster.filters import (
     Filters,
     Matcher,
@@ -21,12 +22,11 @@ from master.cluster.filters import (
     whole_number,
     yes_or_no,
 )
-from master.cluster.image_index import ImageIndex
-from master.cluster.image_reference import reference_key
+from master.cluster.images.index import ImageIndex
+from master.cluster.images.reference import reference_key
 from master.cluster.model import Container, Engine
 from master.cluster.resolve import find_prefix, resolve
 from master.cluster.state import ClusterState
-from master.cluster.status_text import exit_code, health
 from master.errors import BadRequestError, NotFoundError
 
 Predicate = Callable[[Container, Engine], bool]

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from master.cluster.image_reference import (
+from master.cluster.images.reference import (
     id_prefix,
     no_such_image,
     parse_reference,

@@ -16,13 +16,13 @@ from typing import Any
 
 import orjson
 
+from master.cluster.containers.filter import check_filters, predicates, reference_point
+from master.cluster.containers.row import ListRow, NameStyle
+from master.cluster.containers.status_text import NEVER
 from master.cluster.filters import NO_FILTERS, Filters, boolean, integer, parse_filters
 from master.cluster.index import ContainerKey
-from master.cluster.listing_filter import check_filters, predicates, reference_point
-from master.cluster.listing_row import ListRow, NameStyle
 from master.cluster.model import Container, Engine
 from master.cluster.state import ClusterState
-from master.cluster.status_text import NEVER
 
 _KEPT_ANSWERS = 16
 """Different queries whose answers are kept: at 5,000 containers one may be 5 MB."""

@@ -1,0 +1,1 @@
+"""The list of all containers: rows, filters, and how each is worded."""

@@ -1,0 +1,1 @@
+"""Volumes over several engines: their homes and their names."""
