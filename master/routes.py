@@ -54,6 +54,8 @@ class Edit(enum.Enum):
     """A container's inspect gains ``Node``, and ports the engine's address."""
     EXEC = "exec"
     """The new exec's ID is remembered."""
+    IMAGE = "image"
+    """An image's inspect gains what clients of older API versions look for."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +134,10 @@ def _image(
     query: str = "",
     *,
     how: How = How.FORWARD,
-    streams: bool = False,
+    **fields: object,
 ) -> Route:
     path = "/images/{name}" + rest
-    return Route(method, path, how, summary, query, subject=Subject.IMAGE, streams=streams)
+    return Route(method, path, how, summary, query, subject=Subject.IMAGE, **fields)  # type: ignore[arg-type]
 
 
 def _refused(routes: str, status: int, refusal: str) -> tuple[Route, ...]:
@@ -281,7 +283,7 @@ ROUTES: tuple[Route, ...] = (
         "term limit filters",
         subject=Subject.ANY,
     ),
-    _image("GET", "/json", "Inspect", "platform"),
+    _image("GET", "/json", "Inspect", "platform", edit=Edit.IMAGE),
     _image("GET", "/history", "Its layers", "platform"),
     _image("GET", "/attestations", "Its attestations", "platform"),
     _image("GET", "/get", "An image as a tar", "platform", streams=True),

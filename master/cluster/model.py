@@ -14,6 +14,10 @@ from typing import Any
 
 ApiVersion = tuple[int, int]
 """An Engine API version: 1.44 is ``(1, 44)``. Never a string or a float: 1.9 comes before 1.24."""
+OLDEST_API: ApiVersion = (1, 24)
+"""The oldest Engine API the manager can speak: Docker 1.12, where today's clients begin too."""
+NEWEST_API: ApiVersion = (1, 56)
+"""The newest Engine API that this manager was written for: neither offered nor asked above it."""
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 

@@ -10,13 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from master.cluster.model import ApiVersion, Engine, Health
+from master.cluster.model import OLDEST_API, ApiVersion, Engine, Health
 from master.cluster.rows import epoch
-
-OLDEST_API: ApiVersion = (1, 24)
-"""The oldest Engine API the manager can speak: Docker 1.12, where today's clients begin too."""
-NEWEST_API: ApiVersion = (1, 56)
-"""The newest Engine API that this manager was written for: no client is offered a newer one."""
 
 _API_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
 _OLDEST_MINIMUM: ApiVersion = (1, 12)

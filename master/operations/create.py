@@ -19,6 +19,7 @@ import httpx
 import orjson
 
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError, EngineUnreachableError
+from master.cluster import shims
 from master.cluster.groups import group_of, nearest_first
 from master.cluster.model import ApiVersion, Container, ContainerConfig, Engine
 from master.cluster.networks.edits import networks_joined
@@ -34,7 +35,8 @@ from master.cluster.placing.reservations import Reservation
 from master.cluster.placing.wanted import request_from_body
 from master.cluster.resolve import resolve
 from master.cluster.volumes.desk import VolumeDesk
-from master.errors import BadRequestError, ConflictError, ManagerError, PlacementError
+from master.errors import BadRequestError, ConflictError, ManagerError
+from master.operations.attempt import Attempt
 from master.operations.hints import PlacementHints
 from master.operations.mirrors import Joined, Mirrors
 from master.operations.orphans import Orphans
@@ -122,7 +124,7 @@ class ContainerCreator:
         )
         request = request_from_body(creation.body, creation.name, platform=call.platform)
         joined = await self._mirrors.joined(creation.body)
-        attempt = _Attempt(self._settings.retries, joined, named_volumes(creation.body))
+        attempt = Attempt(self._settings.retries, joined, named_volumes(creation.body))
         if attempt.volumes:
             await self._fleet.settled()  # one of them may have been made just now
         while True:
@@ -131,7 +133,7 @@ class ContainerCreator:
                 return answer
 
     async def _try(
-        self, call: CreateCall, creation: Creation, request: Request, attempt: _Attempt
+        self, call: CreateCall, creation: Creation, request: Request, attempt: Attempt
     ) -> bytes | None:
         """One engine: its answer, or None if another one is to be tried."""
         engine, reservation = await self._reserve(call, creation, request, attempt)
@@ -162,7 +164,7 @@ class ContainerCreator:
         return answer
 
     async def _reserve(
-        self, call: CreateCall, creation: Creation, request: Request, attempt: _Attempt
+        self, call: CreateCall, creation: Creation, request: Request, attempt: Attempt
     ) -> tuple[Engine, Reservation]:
         while True:
             node = self._choose(call, request, attempt)
@@ -181,7 +183,7 @@ class ContainerCreator:
             assert engine is not None
             return engine, reservation
 
-    def _choose(self, call: CreateCall, request: Request, attempt: _Attempt) -> Node:
+    def _choose(self, call: CreateCall, request: Request, attempt: Attempt) -> Node:
         """The best engine; the one that the client has just pulled for, if it still fits."""
         nodes = attempt.left(self._placement.nodes())
         within = self._mirrors.fitting(attempt.joined, nodes)
@@ -219,14 +221,15 @@ class ContainerCreator:
         body = await self._mirrors.localise(body, joined, engine)
         if self._settings.cpu_shares_are_cores:
             body = with_scaled_shares(body, engine.cpus)
+        version = engine.version_for(call.version)
         query = {"name": creation.name, "platform": call.platform}
         request = self._fleet.client(engine.address).request(
             "POST",
             "/containers/create",
             {key: value for key, value in query.items() if value},
-            content=orjson.dumps(body),
+            content=orjson.dumps(shims.create_body(body, call.version, version)),
             headers={"Content-Type": "application/json", **call.headers},
-            version=engine.version_for(call.version),
+            version=version,
             timeout_s=None,
         )
         pending = asyncio.create_task(request, name=f"create on {engine.name}")
@@ -268,7 +271,7 @@ class ContainerCreator:
         engine: Engine,
         call: CreateCall,
         request: Request,
-        attempt: _Attempt,
+        attempt: Attempt,
     ) -> None:
         """Prepare another try, or raise what the client shall see."""
         if is_missing_image(error):
@@ -285,7 +288,7 @@ class ContainerCreator:
         engine: Engine,
         call: CreateCall,
         request: Request,
-        attempt: _Attempt,
+        attempt: Attempt,
     ) -> None:
         """An image that the cluster has must not be missing, wherever a container lands.
 
@@ -318,43 +321,6 @@ class ContainerCreator:
         # keep the name of a container that has come and gone meanwhile.
         self._placement.settle(reservation, container_id)
         self._fleet.touch(engine.address, container_id)
-
-
-@dataclass
-class _Attempt:
-    """What one create has tried so far."""
-
-    retries: int
-    joined: Joined
-    volumes: frozenset[str] = frozenset()
-    """Named in the body: each is where its data is, or comes to be where the container lands."""
-    excluded: dict[str, EngineError] = field(default_factory=dict)
-    fetched: set[str] = field(default_factory=set)
-    only: set[str] | None = None
-    """Engines that have the image, once another one couldn't get it."""
-
-    def exclude(self, engine: Engine, error: EngineError) -> None:
-        """Don't try it again."""
-        self.excluded[engine.address] = error
-
-    def left(self, nodes: list[Node]) -> list[Node]:
-        """The nodes that are worth a try.
-
-        Raises:
-            PlacementError: all of them have failed.
-        """
-        left = [
-            node
-            for node in nodes
-            if node.addr not in self.excluded and (self.only is None or node.addr in self.only)
-        ]
-        if left or not self.excluded:
-            return left
-        address, error = next(reversed(self.excluded.items()))
-        if isinstance(error, EngineStatusError):
-            raise error
-        name = next((node.name for node in nodes if node.addr == address), address)
-        raise PlacementError(f"node {name} does not answer: {error.message}")
 
 
 def is_missing_image(error: EngineStatusError) -> bool:

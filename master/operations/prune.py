@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import orjson
 
 from engine.client import EngineClient
+from master.cluster import shims
 from master.cluster.model import ApiVersion, Engine
 from master.cluster.system.usage_merge import Answer, ShownName, merged_prune
 from master.operations.disk_usage import volume_names
@@ -43,7 +46,7 @@ class Pruner:
         await self._fleet.settled()
         names = volume_names(self._fleet)
         try:
-            return await self._prune("/volumes/prune", query, version, names)
+            return await self._prune("/volumes/prune", query, version, names, shims.volume_prune)
         finally:
             for engine in self._fleet.healthy_engines():
                 self._fleet.touch_volumes(engine.address)
@@ -57,11 +60,18 @@ class Pruner:
         return await self._prune("/build/prune", query, version)
 
     async def _prune(
-        self, path: str, query: str, version: ApiVersion, names: ShownName | None = None
+        self,
+        path: str,
+        query: str,
+        version: ApiVersion,
+        names: ShownName | None = None,
+        translated: Callable[[str, ApiVersion, ApiVersion], str] = lambda query, *_: query,
     ) -> bytes:
         async def ask(engine: Engine, client: EngineClient) -> Answer:
+            spoken = engine.version_for(version)
+            asked = translated(query, version, spoken)
             response = await client.request(
-                "POST", f"{path}?{query}", version=engine.version_for(version), timeout_s=None
+                "POST", f"{path}?{asked}", version=spoken, timeout_s=None
             )
             return engine.address, answer_of(engine, response.content)
 

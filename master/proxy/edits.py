@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
+from master.cluster.containers.ports import at_engine
 from master.cluster.model import Engine
 from master.cluster.networks.edits import with_cluster_ids
 from master.cluster.networks.index import NetworkIds
 from master.cluster.node_object import node_object
-
-_UNSPECIFIED = ("0.0.0.0", "::", "")
 
 
 def add_node(body: bytes, engine: Engine, networks: NetworkIds | None = None) -> bytes:
@@ -32,20 +29,11 @@ def add_node(body: bytes, engine: Engine, networks: NetworkIds | None = None) ->
     settings = container.get("NetworkSettings")
     ports = settings.get("Ports") if isinstance(settings, dict) else None
     if isinstance(settings, dict) and isinstance(ports, dict):
-        settings["Ports"] = {port: _bindings(found, engine.ip) for port, found in ports.items()}
+        settings["Ports"] = {
+            port: at_engine(found, "HostIp", engine.ip) if isinstance(found, list) else found
+            for port, found in ports.items()
+        }
     return orjson.dumps(container) + b"\n"
-
-
-def _bindings(bindings: Any, ip: str) -> Any:
-    if not isinstance(bindings, list) or not ip:
-        return bindings
-    rewritten: list[Any] = []
-    for binding in bindings:
-        known = isinstance(binding, dict) and binding.get("HostIp", "") in _UNSPECIFIED
-        shown = {**binding, "HostIp": ip} if known else binding
-        if shown not in rewritten:  # IPv4 and IPv6 twins are the same now
-            rewritten.append(shown)
-    return rewritten
 
 
 def created_id(body: bytes) -> str:

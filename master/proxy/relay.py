@@ -17,6 +17,7 @@ from common.http1 import HOP_BY_HOP, BadMessageError, Header, write_head
 from engine.connection import EngineConnection
 from engine.errors import EngineError, EngineUnreachableError
 from engine.pool import EnginePool
+from master.cluster import shims
 from master.cluster.model import Container, Engine
 from master.errors import ManagerError
 from master.proxy import edits
@@ -172,6 +173,8 @@ class Relay:
         self, request: ClientRequest, target: Target, connection: EngineConnection
     ) -> Passed:
         on_answer = self._observer(request.route, target)
+        spoken = target.engine.version_for(request.version)
+        request.translate_head = lambda lines: shims.stream_headers(lines, request.version, spoken)
         if request.route.how is How.HIJACK:
             return Hijacked(request, connection, on_answer)
         if request.route.edit is Edit.NODE:
@@ -186,6 +189,8 @@ class Relay:
             return Edited(
                 request, connection, on_answer, lambda body: self._remember_exec(body, target)
             )
+        if request.route.edit is Edit.IMAGE and shims.wants_image_edit(request.version, spoken):
+            return Edited(request, connection, on_answer, shims.image_inspect)
         return Passed(request, connection, on_answer)
 
     def _remember_exec(self, body: bytes, target: Target) -> bytes:

@@ -5,7 +5,7 @@ The front owns the connection; this is what it lends to whoever answers the requ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
@@ -93,6 +93,8 @@ class ClientRequest:
         """The path's parameters, still percent-encoded."""
         self.version = version
         """The API version that the client speaks."""
+        self.translate_head: Callable[[list[Header]], list[Header]] = list
+        """Makes an answer's headers those of the client's API version."""
         self.answered = False
         """Whether the answer's head is sent: from here on an error can only cut it short."""
         self._front = front
@@ -202,7 +204,7 @@ class ClientRequest:
         if head.status >= 200:  # noqa: PLR2004
             self.answered = True
         version = b"HTTP/1.1 %d %s" % (head.status, head.reason)
-        self._front.write(write_head(version, lines))
+        self._front.write(write_head(version, self.translate_head(lines)))
 
     def send(self, data: bytes) -> None:
         """Bytes of the answer's body, framed."""

@@ -21,16 +21,13 @@ from engine.client import EngineClient
 from engine.errors import EngineError, EngineTimeoutError, EngineUnreachableError
 from master.cluster import health
 from master.cluster.health import Effect
-from master.cluster.model import ApiVersion, Engine, Health
+from master.cluster.model import NEWEST_API, Engine, Health
 from master.cluster.placing.body import SWARM_ID_LABEL
 from master.cluster.specs import engine_from_info, validate_info, warnings_for
 from master.cluster.state import ClusterState
 from master.supervisor.refresher import Refresher
 
 _log = logging.getLogger(__name__)
-
-NEWEST_API: ApiVersion = (1, 56)
-"""What we ask an engine for at most; the newest that this manager was written for."""
 
 _SPECS_INTERVAL_S = 300.0
 """CPUs, memory, labels and version are read again so often (classic: five minutes)."""

@@ -47,6 +47,49 @@ def test_old_and_new_engines_side_by_side(client: Cli, node: str) -> None:
         client("rm", "-f", "web")
 
 
+@pytest.fixture
+def on_newer(mixed: Manager) -> Iterator[str]:
+    """A container made by a client of 1.39 on the engine that takes only 1.44 and up."""
+    body = {"Image": "busybox", "Cmd": ["echo", "hi"], "Env": ["constraint:node==dockerhost02"]}
+    created = mixed.api("POST", "/v1.39/containers/create", body)
+    assert created.status == 201
+    container = created.json()["Id"]
+    yield container
+    assert mixed.api("DELETE", f"/v1.39/containers/{container}?force=1").status == 204
+
+
+def test_an_old_client_gets_its_own_defaults_from_a_newer_engine(
+    mixed: Manager, on_newer: str
+) -> None:
+    inspect = mixed.api.get(f"/v1.39/containers/{on_newer}/json")
+    assert inspect["Node"]["Name"] == "dockerhost02"
+    assert inspect["HostConfig"]["IpcMode"] == "shareable"
+
+
+def test_an_old_client_gets_its_own_media_type_from_a_newer_engine(
+    mixed: Manager, on_newer: str
+) -> None:
+    assert mixed.api("POST", f"/v1.39/containers/{on_newer}/start").status == 204
+    assert mixed.api("POST", f"/v1.39/containers/{on_newer}/wait").status == 200
+    logs = mixed.api("GET", f"/v1.39/containers/{on_newer}/logs?stdout=1")
+    assert logs.body.endswith(b"hi\n")
+    assert logs.headers["content-type"] == "application/vnd.docker.raw-stream"
+
+
+def test_an_old_client_gets_virtual_sizes_from_every_engine(mixed: Manager) -> None:
+    for row in mixed.api.get("/v1.39/images/json"):
+        assert row["VirtualSize"] == row["Size"]
+    assert mixed.api.get("/v1.39/images/busybox/json")["VirtualSize"] > 0
+
+
+def test_an_old_client_prunes_named_volumes_on_every_engine(mixed: Manager) -> None:
+    for node in ("dockerhost01", "dockerhost02"):
+        body = {"Name": f"{node}/of-{node}"}
+        assert mixed.api("POST", "/v1.39/volumes/create", body).status == 201
+    pruned = mixed.api("POST", "/v1.39/volumes/prune").json()["VolumesDeleted"]
+    assert sorted(pruned) == ["of-dockerhost01", "of-dockerhost02"]
+
+
 def test_what_the_cluster_says_it_speaks(mixed: Manager) -> None:
     version = mixed.api.get("/version")
     lowest = [int(part) for part in version["MinAPIVersion"].split(".")]

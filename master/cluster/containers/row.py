@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
+from master.cluster.containers.ports import at_engine
 from master.cluster.containers.status_text import NEVER, status
 from master.cluster.model import Container, Engine
 from master.cluster.state import shown_of
@@ -17,7 +18,6 @@ _CLI = re.compile(r"Docker-Client/(\d{1,4})\.(\d{1,4})")
 _SHOWS_PLAIN_NAMES_ONLY = (29, 4)
 """From this version on ``docker ps`` skips every name with a slash in it."""
 
-_EVERY_INTERFACE = frozenset({"0.0.0.0", "::"})
 _HOST_DOWN = "Host Down"
 _UP_STATES = frozenset({"running", "paused", "restarting"})
 
@@ -126,7 +126,7 @@ class ListRow:
     def _other_fields(self) -> dict[str, Any]:
         fields = {k: v for k, v in self.container.row.items() if k not in {"Names", "Status"}}
         if isinstance(ports := fields.get("Ports"), list):
-            fields["Ports"] = list(reachable_ports(ports, self.engine.ip))
+            fields["Ports"] = at_engine(ports, "IP", self.engine.ip)
         if self.engine.clock_skew_s and "Created" in fields:
             fields["Created"] = created(self.container, self.engine)
         return fields
@@ -148,18 +148,3 @@ def names_of(container: Container, engine: Engine, style: NameStyle) -> Iterator
     for name in names if isinstance(names, list) else ():
         if isinstance(name, str) and "/" in name.removeprefix("/"):
             yield f"/{node}/{name.removeprefix('/')}"
-
-
-def reachable_ports(ports: list[Any], engine_ip: str) -> Iterator[Any]:
-    """Yield *ports* with the engine's IP in place of "every interface", none of them twice.
-
-    Docker tells a port twice, for IPv4 and IPv6; with one IP for both it is the same port.
-    """
-    seen = set()
-    for port in ports:
-        shown = port
-        if isinstance(port, Mapping) and engine_ip and port.get("IP") in _EVERY_INTERFACE:
-            shown = {**port, "IP": engine_ip}
-        if (key := repr(shown)) not in seen:
-            seen.add(key)
-            yield shown

@@ -20,20 +20,16 @@ from typing import Any, Self
 
 import orjson
 
+from master.cluster import shims
 from master.cluster.model import ApiVersion, Engine
 from master.errors import UnavailableError
 
 Matches = Callable[["Event"], bool]
 
-MODERN_API: ApiVersion = (1, 52)
-"""From here on events have no ``status``, ``id`` and ``from`` any more."""
 SUBSCRIBER_LIMIT = 10_000
 """Events that one subscriber may be behind (classic's queue): 10 s at 1,000 events a second."""
 _OWN_EVENTS_KEPT = 256
 """As many as an engine remembers."""
-_LEGACY_FIELDS = ("status", "id", "from")
-_HAVE_STATUS = frozenset({"container", "image"})
-"""Types whose events had the older fields."""
 _NANO = 1_000_000_000
 _DISORDER_NS = _NANO
 """An engine stamps an event before it queues for the stream: two may change places."""
@@ -93,10 +89,10 @@ class Event:
 
     def encode(self, api_version: ApiVersion) -> bytes:
         """Return it as one JSON line for a client of *api_version*; made once for each flavour."""
-        is_modern = api_version >= MODERN_API
+        is_modern = shims.event_flavour(api_version)
         line = self._encoded.get(is_modern)
         if line is None:
-            shaped = _modern(self.raw) if is_modern else _legacy(self.raw)
+            shaped = shims.event(self.raw, is_modern=is_modern)
             line = self._encoded[is_modern] = orjson.dumps(shaped) + b"\n"
         return line
 
@@ -308,19 +304,6 @@ class Deduplicator:
 def merge_past(parts: Sequence[Sequence[Event]]) -> list[Event]:
     """Return the engines' past events in one list: by time, each engine's own order kept."""
     return list(heapq.merge(*parts, key=lambda event: event.time_nano))
-
-
-def _modern(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: value for key, value in raw.items() if key not in _LEGACY_FIELDS}
-
-
-def _legacy(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add what newer engines leave out: clients of older versions look at these fields only."""
-    if _text(raw, "Type") not in _HAVE_STATUS:
-        return raw
-    actor = raw.get("Actor")
-    actor_id = actor.get("ID") if isinstance(actor, dict) else None
-    return {"status": raw.get("Action", ""), "id": actor_id or "", **raw}
 
 
 def _origin(message: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from master.cluster import shims
 from master.cluster.events.filter import parse_time
 from master.cluster.filters import (
     NO_FILTERS,
@@ -22,14 +23,12 @@ from master.cluster.filters import (
 )
 from master.cluster.images.glob import image_glob
 from master.cluster.images.index import Found
-from master.cluster.model import ApiVersion, Image
+from master.cluster.model import NEWEST_API, ApiVersion, Image
 from master.cluster.state import ClusterState
 
 ACCEPTED = frozenset({"before", "dangling", "label", "node", "reference", "since", "until"})
 
 _KEPT_ANSWERS = 16
-_FILTER_PARAMETER_UNTIL: ApiVersion = (1, 28)
-"""Below, ``filter=busybox`` stood for a reference filter."""
 
 
 def resolve_image(state: ClusterState, reference: str) -> list[Found]:
@@ -44,6 +43,8 @@ class ImageQuery:
     all: bool = False
     """Untagged images that others were built on are shown as well."""
     filters: Filters = field(default_factory=lambda: NO_FILTERS)
+    version: ApiVersion = NEWEST_API
+    """The client's."""
 
     @classmethod
     def parse(cls, params: Mapping[str, str], api_version: ApiVersion) -> ImageQuery:
@@ -53,16 +54,17 @@ class ImageQuery:
             BadRequestError: one of them makes no sense, in Docker's words.
         """
         filters = dict(parse_filters(params.get("filters")))
-        if params.get("filter") and api_version < _FILTER_PARAMETER_UNTIL:
-            filters["reference"] = (*filters.get("reference", ()), params["filter"])
+        if asked := shims.reference_filter(params, api_version):
+            filters["reference"] = (*filters.get("reference", ()), *asked)
         check_keys(filters, ACCEPTED)
         yes_or_no(filters, "dangling")
-        return cls(all=boolean(params.get("all")), filters=filters)
+        return cls(all=boolean(params.get("all")), filters=filters, version=api_version)
 
     @property
     def key(self) -> tuple[object, ...]:
         """What two queries with the same answer have in common."""
-        return self.all, tuple(sorted(self.filters.items()))
+        flavour = shims.image_flavour(self.version)
+        return self.all, flavour, tuple(sorted(self.filters.items()))
 
 
 class ImageList:
@@ -111,7 +113,7 @@ class ImageList:
                 continue
             is_hidden = not query.all and image_id in parents and not _names(row)
             if not is_hidden and is_wanted(row):
-                rows.append(row)
+                rows.append(shims.image_row(row, query.version))
         return sorted(rows, key=lambda row: (-_created(row), str(row.get("Id"))))
 
     def _on_wanted_nodes(self, nodes: tuple[str, ...]) -> list[Image]:

@@ -15,9 +15,8 @@ from typing import Any
 import orjson
 
 from common.version import VERSION
-from master.cluster.model import ApiVersion, Container, Engine, Health
+from master.cluster.model import NEWEST_API, OLDEST_API, ApiVersion, Container, Engine, Health
 from master.cluster.placing.placement import Placement
-from master.cluster.specs import NEWEST_API, OLDEST_API
 from master.cluster.state import ClusterState
 from master.cluster.system.info_merge import Info, majority, merged_info
 from scheduler.order import natural_key

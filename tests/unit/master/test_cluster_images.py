@@ -287,7 +287,7 @@ def test_until_is_reckoned_anew_each_time(state: ClusterState) -> None:
 
 def test_parameters_are_read() -> None:
     query = ImageQuery.parse({"all": "true", "filters": '{"dangling":["true"]}'}, (1, 44))
-    assert query == ImageQuery(all=True, filters={"dangling": ("true",)})
+    assert query == ImageQuery(all=True, filters={"dangling": ("true",)}, version=(1, 44))
 
 
 @pytest.mark.parametrize(

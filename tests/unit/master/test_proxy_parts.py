@@ -93,7 +93,7 @@ def test_inspect_gains_the_node_and_keeps_what_it_had() -> None:
         ),
         (
             [{"HostIp": "0.0.0.0", "HostPort": "1"}, {"HostIp": "::", "HostPort": "2"}],
-            [{"HostIp": "10.0.0.5", "HostPort": "1"}, {"HostIp": "10.0.0.5", "HostPort": "2"}],
+            [{"HostIp": "10.0.0.5", "HostPort": "1"}],
         ),
         ([{"HostIp": "127.0.0.1", "HostPort": "1"}], [{"HostIp": "127.0.0.1", "HostPort": "1"}]),
         (["odd"], ["odd"]),
