@@ -17,7 +17,9 @@ from uvicorn.server import Server
 
 from common import tls
 from common.tlslayer import TlsLayer
+from discovery.consul_http import ConsulHTTP
 from discovery.opening import open_discovery
+from discovery.uri import ConsulTarget, parse_uri
 from master.api.deps import Manager
 from master.app import create_app
 from master.cluster.events.broker import EventBroker
@@ -28,6 +30,7 @@ from master.cluster.volumes.desk import VolumeDesk
 from master.listen import listening
 from master.operations.build import Builder
 from master.operations.create import ContainerCreator, CreateSettings
+from master.operations.drain import Drainer
 from master.operations.hints import PlacementHints
 from master.operations.image_copy import ImageCopier
 from master.operations.images import Images
@@ -44,6 +47,7 @@ from master.proxy.relay import Relay
 from master.routes import RouteTable
 from master.settings import Settings
 from master.supervisor.fleet import Fleet
+from services.marks import DrainMarks
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +91,7 @@ class _Runtime:
             refresh_s=(settings.refresh_min_s, settings.refresh_max_s),
             failure_limit=settings.failure_retry,
         )
+        self._drainer = Drainer(self._fleet, _drain_marks(settings))
         self._manager = self._build(state)
 
     def _build(self, state: ClusterState) -> Manager:
@@ -149,6 +154,7 @@ class _Runtime:
             fleet.cancel()
             await asyncio.gather(fleet, return_exceptions=True)
             await self._discovery.aclose()
+            await self._drainer.aclose()
         if not fleet.cancelled() and (error := fleet.exception()) is not None:
             raise error
 
@@ -156,7 +162,7 @@ class _Runtime:
         summary = self._manager.summary
         services = FrontServices(
             table=RouteTable(),
-            relay=Relay(self._fleet, self._manager.builder, self._manager.images),
+            relay=Relay(self._fleet, self._manager.builder, self._manager.images, self._drainer),
             versions=summary.api_versions,
             headers=summary.standard_headers,
             cors=self._settings.cors,
@@ -174,6 +180,14 @@ class _Runtime:
             timeout_graceful_shutdown=_SHUTDOWN_GRACE_S,
         )
         return _Server(config, on_stop=self._broker.close)
+
+
+def _drain_marks(settings: Settings) -> DrainMarks | None:
+    if not settings.services:
+        return None
+    target = parse_uri(settings.services, settings.discovery_opts)
+    assert isinstance(target, ConsulTarget)  # as the settings have checked
+    return DrainMarks(ConsulHTTP(target), target.prefix)
 
 
 class _Server(Server):

@@ -75,6 +75,9 @@ class Settings(BaseModel):
     """Refresh a node's containers first when a list is filtered by ``node``."""
     container_name_refresh_filter: str = ""
     """Refresh all nodes first when a list is filtered by exactly this ``name``; empty: never."""
+    services: str = ""
+    """``consul://h:8500/services``: where agents keep the services, for ``SERVICE_DRAIN``; empty:
+    nothing is drained."""
     log_level: str = "info"
     """``debug``, ``info``, ``warn``, ``error``, ``fatal`` or ``panic``."""
 

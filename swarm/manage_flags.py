@@ -118,6 +118,14 @@ _ENGINES = (
         shown="NAME",
     ),
     Flag(
+        ("services",),
+        "where the agents keep services, consul://HOST:PORT/services: a container with"
+        " SERVICE_DRAIN=5s is withdrawn there so long before it is stopped",
+        env="SWARM_SERVICES",
+        shown="URI",
+        shown_default="/services in the discovery's Consul",
+    ),
+    Flag(
         ("pull-scope",),
         "engines that docker pull pulls on: placeable (where the image can be used), all, one",
         default="placeable",

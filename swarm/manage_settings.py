@@ -1,7 +1,7 @@
 """From the command line of ``swarm manage`` to the manager's settings."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.hostport import (
     Endpoint,
@@ -80,6 +80,7 @@ def plan(parsed: Parsed) -> Plan:
             pull_scope=_pull_scope(parsed),
             refresh_on_node_filter=parsed.is_on("refresh-on-node-filter"),
             container_name_refresh_filter=parsed.text("container-name-refresh-filter"),
+            services=_services(parsed, options, target),
             log_level=log_level(parsed),
         )
     except SettingsError as exc:
@@ -107,6 +108,15 @@ def _discovery(parsed: Parsed, notices: list[str], warnings: list[str]) -> str:
         ) from exc
     notices.append(f"No discovery is given: serving the engine at {endpoint} as a cluster of one")
     return f"nodes://{endpoint}"
+
+
+def _services(parsed: Parsed, options: dict[str, str], discovery: Target) -> str:
+    uri = parsed.text("services")
+    if not uri and isinstance(discovery, ConsulTarget):
+        return str(replace(discovery, prefix="services"))
+    if uri and not isinstance(parse_uri(uri, options, environ=parsed.environ), ConsulTarget):
+        raise UsageError("--services must be a consul:// address, as the agents' is")
+    return uri
 
 
 def _check_retired(parsed: Parsed) -> None:

@@ -62,7 +62,8 @@ async def _client(request: Request) -> str:
 
 
 async def _query(request: Request) -> Mapping[str, str]:
-    return request.query_params
+    """The parameters; of those that are given twice the first, as engines read them."""
+    return dict(reversed(request.query_params.multi_items()))
 
 
 async def _registry_auth(request: Request) -> Mapping[str, str]:

@@ -105,6 +105,8 @@ class ContainerConfig:
     finished_at: float = 0.0
     exit_code: int = 0
     restart_count: int = 0
+    drain_s: float = 0.0
+    """Seconds that routers get to turn elsewhere before it is stopped; 0: none are asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from master.cluster.draining import drain_of
 from master.cluster.model import NO_LABELS, Container, ContainerConfig, Image, Volume
 
 PortUse = tuple[int, str, str]
@@ -60,6 +61,7 @@ def own_name(names: Any) -> str:
 def config_from_inspect(body: Mapping[str, Any]) -> ContainerConfig:
     """Return what the container of a ``GET /containers/{id}/json`` body asked for."""
     host, state = _mapping(body.get("HostConfig")), _mapping(body.get("State"))
+    config = _mapping(body.get("Config"))
     return ContainerConfig(
         memory=_positive(host.get("MemoryReservation")) or _positive(host.get("Memory")),
         cpus=_cpus(host),
@@ -72,6 +74,7 @@ def config_from_inspect(body: Mapping[str, Any]) -> ContainerConfig:
         finished_at=epoch(state.get("FinishedAt")),
         exit_code=_integer(state.get("ExitCode")),
         restart_count=_integer(body.get("RestartCount")),
+        drain_s=drain_of(_texts(config.get("Env")), _mapping(config.get("Labels"))),
     )
 
 

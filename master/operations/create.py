@@ -20,6 +20,7 @@ import orjson
 
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError, EngineUnreachableError
 from master.cluster import shims
+from master.cluster.draining import drain_of
 from master.cluster.groups import group_of, nearest_first
 from master.cluster.model import ApiVersion, Container, ContainerConfig, Engine
 from master.cluster.networks.edits import networks_joined
@@ -391,5 +392,6 @@ def _provisional(
             cpus=request.cpus,
             ports=tuple((p.host_port, p.host_ip, p.protocol) for p in request.ports),
             network_mode=mode,
+            drain_s=drain_of(creation.body.get("Env") or (), request.labels),
         ),
     )

@@ -136,6 +136,8 @@ class Front(asyncio.Protocol):
         if self._side is not None:
             self._side.eof_received()
         elif not (isinstance(self._busy, ClientRequest) and self._busy.route.how is How.HIJACK):
+            if self._busy is not None and not (self._busy.body_done or self._busy.answered):
+                self.break_off(400, "unexpected EOF")
             return False
         self._look_soon()
         return True

@@ -49,6 +49,15 @@ class BuildEngines(Protocol):
         """The address of the engine for one of BuildKit's connections, while it lasts."""
 
 
+class Drains(Protocol):
+    """Holds back what ends a container (`operations.drain.Drainer`)."""
+
+    def before(
+        self, container: Container, method: str, path: str, query: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[None]:
+        """Entered when the request may be passed on, left when it is answered."""
+
+
 class ImageEngines(Protocol):
     """Knows who has images (`operations.images.Images`)."""
 
@@ -65,8 +74,11 @@ _SESSION_HEADER = b"x-docker-expose-session-uuid"
 class Relay:
     """The fast lane's one function: `__call__` answers a request by asking one engine."""
 
-    def __init__(self, fleet: Fleet, builds: BuildEngines, images: ImageEngines) -> None:
+    def __init__(
+        self, fleet: Fleet, builds: BuildEngines, images: ImageEngines, drains: Drains
+    ) -> None:
         self._fleet = fleet
+        self._drains = drains
         self._images = images
         self._builds = builds
 
@@ -76,8 +88,7 @@ class Relay:
             if request.route.subject is Subject.BUILD:
                 await self._build(request)
             else:
-                target = await self._target_of(request)
-                await self._exchange(request, target)
+                await self._forward(request, await self._target_of(request))
         except ManagerError as exc:
             request.refuse(exc.status, str(exc))
         except SchedulingError as exc:
@@ -88,6 +99,15 @@ class Relay:
         except Exception:  # noqa: BLE001 - the client must get an answer, and the log the cause
             _log.exception("relay of %s %s failed", request.head.method, request.route.path)
             request.refuse(500, "the manager failed to answer; its log says why")
+
+    async def _forward(self, request: ClientRequest, target: Target) -> None:
+        route, container = request.route, target.container
+        if container is None or not route.changes:
+            await self._exchange(request, target)
+            return
+        query = dict(parse_qsl(request.head.query.decode("latin-1")))
+        async with self._drains.before(container, route.method, route.path, query):
+            await self._exchange(request, target)
 
     async def _build(self, request: ClientRequest) -> None:
         session = request.head.headers.get(_SESSION_HEADER).decode("latin-1")

@@ -46,6 +46,7 @@ def test_every_flag_reaches_its_setting() -> None:
         *("--heartbeat=1s", "--engine-refresh-min-interval=1s", "--engine-refresh-max-interval=2s"),
         *("--engine-failure-retry=5", "--cors", "--refresh-on-node-filter"),
         *("--container-name-refresh-filter", "x", "--pull-scope=all", "-l", "warn"),
+        *("--services", "consul://other:1/apps"),
         *("--discovery-opt", "kv.path=p", "--discovery-opt=kv.token=t", "consul://c/swarm"),
     ).settings
     assert settings == Settings(
@@ -66,8 +67,19 @@ def test_every_flag_reaches_its_setting() -> None:
         refresh_on_node_filter=True,
         container_name_refresh_filter="x",
         pull_scope="all",
+        services="consul://other:1/apps",
         log_level="warn",
     )
+
+
+def test_services_are_looked_for_where_the_engines_are() -> None:
+    assert planned("consul://c:1/swarm").settings.services == "consul://c:1/services"
+    assert planned("nodes://a:1").settings.services == ""
+
+
+def test_services_must_be_in_a_consul() -> None:
+    with pytest.raises(UsageError, match="--services must be a consul:// address"):
+        planned("--services", "nodes://a:1", "nodes://a:1")
 
 
 def test_the_environment_gives_discovery_hosts_and_token() -> None:

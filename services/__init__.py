@@ -1,0 +1,1 @@
+"""WHERE services run: keys under ``/services`` in Consul, written by agents, read by routers."""

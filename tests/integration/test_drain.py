@@ -1,0 +1,56 @@
+"""``SERVICE_DRAIN``: agents hear of a stop before the container's process does."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from integration_tools import Api, Cli, until
+
+from lab.cluster import Lab
+
+MARKS = "/v1/kv/services/.drain/?keys"
+
+
+@pytest.fixture
+def consul(lab: Lab) -> Api:
+    return Api(lab.consul.endpoint)
+
+
+@pytest.fixture
+def draining(docker: Cli) -> Iterator[str]:
+    """A running container that asks for 2 s of draining; its full ID."""
+    run = ("run", "-d", "--name", "web", "-e", "SERVICE_DRAIN=2s", "--init")
+    yield docker(*run, "busybox", "sleep", "600").line
+
+
+@pytest.mark.parametrize("verb", [("stop",), ("rm", "-f"), ("restart",), ("kill",)])
+def test_the_mark_stands_while_the_container_still_runs(
+    docker: Cli, api: Api, consul: Api, draining: str, verb: tuple[str, ...]
+) -> None:
+    started = api.get(f"/containers/{draining}/json")["State"]["StartedAt"]
+    with docker.start(*verb, "web") as ending:
+        until(lambda: consul("GET", MARKS).status == 200, 2, "a drain mark")
+        assert consul.get(MARKS) == [f"services/.drain/{draining}"]
+        state = api.get(f"/containers/{draining}/json")["State"]
+        assert (state["Running"], state["StartedAt"]) == (True, started)
+        assert ending.wait(20) == 0
+    until(lambda: consul("GET", MARKS).status == 404, 5, "no mark")
+
+
+def test_signals_that_end_nothing_are_passed_on_at_once(
+    docker: Cli, consul: Api, draining: str
+) -> None:
+    before = time.monotonic()
+    docker("kill", "-s", "USR1", draining)
+    assert time.monotonic() - before < 2
+    assert consul("GET", MARKS).status == 404
+
+
+@pytest.mark.fault
+def test_without_consul_a_stop_goes_on(docker: Cli, lab: Lab, draining: str) -> None:
+    lab.consul.stop()
+    try:
+        docker("stop", "-t", "1", draining)
+        assert docker("inspect", "-f", "{{.State.Running}}", draining).line == "false"
+    finally:
+        lab.consul.restart()

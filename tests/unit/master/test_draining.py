@@ -1,0 +1,53 @@
+"""What ends a container, and how long it is drained: `master.cluster.draining`."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from master.cluster.draining import LONGEST_S, drain_of, ends_it
+
+
+@pytest.mark.parametrize(
+    ("environment", "labels", "seconds"),
+    [
+        pytest.param([], {}, 0, id="nothing-asked"),
+        pytest.param(["A=b", "SERVICE_DRAIN=5s"], {}, 5, id="environment"),
+        pytest.param(["SERVICE_DRAIN=5s"], {"SERVICE_DRAIN": "1.5s"}, 1.5, id="label-counts"),
+        pytest.param(["SERVICE_DRAIN=5"], {}, 0, id="no-unit"),
+        pytest.param(["SERVICE_DRAIN=-5s"], {}, 0, id="negative"),
+        pytest.param(["SERVICE_DRAIN=99h"], {}, LONGEST_S, id="at-most-a-minute"),
+        pytest.param(["SERVICE_DRAINED=5s"], {}, 0, id="another-name"),
+    ],
+)
+def test_drain_is_a_short_duration(
+    environment: list[str], labels: dict[str, str], seconds: float
+) -> None:
+    assert drain_of(environment, labels) == seconds
+
+
+@given(st.text(), st.one_of(st.text(), st.none(), st.integers()))
+def test_nonsense_drains_nothing_and_never_raises(text: str, label: object) -> None:
+    assert 0 <= drain_of([f"SERVICE_DRAIN={text}"], {"SERVICE_DRAIN": label}) <= LONGEST_S
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "ends"),
+    [
+        pytest.param("POST", "/stop", {}, True, id="stop"),
+        pytest.param("POST", "/restart", {}, True, id="restart"),
+        pytest.param("POST", "/kill", {}, True, id="kill"),
+        pytest.param("POST", "/kill", {"signal": "SIGTERM"}, True, id="kill-term"),
+        pytest.param("POST", "/kill", {"signal": "15"}, True, id="kill-number"),
+        pytest.param("POST", "/kill", {"signal": "SIGHUP"}, False, id="reload"),
+        pytest.param("POST", "/kill", {"signal": "usr1"}, False, id="user-signal"),
+        pytest.param("DELETE", "", {"force": "1"}, True, id="forced-removal"),
+        pytest.param("DELETE", "", {"force": "0"}, False, id="refused-while-running"),
+        pytest.param("DELETE", "", {}, False, id="removal"),
+        pytest.param("POST", "/pause", {}, False, id="pause"),
+        pytest.param("POST", "/start", {}, False, id="start"),
+    ],
+)
+def test_only_what_ends_it_is_held_back(
+    method: str, path: str, query: dict[str, str], ends: bool
+) -> None:
+    assert ends_it(method, f"/containers/{{id}}{path}", query) is ends
