@@ -7,13 +7,19 @@ from collections.abc import Mapping, Sequence
 from common.logs import level_of
 from common.version import VERSION
 from discovery.errors import DiscoveryError
-from swarm import create, join, manage
+from swarm import create, join, manage, services
 from swarm import list as list_command
 from swarm.command import GLOBAL_FLAGS, HELP, Command, log_level
 from swarm.flags import Parsed, UsageError, parse
 from swarm.help import VERSION_FLAG, command_help, program_help
 
-_COMMANDS = (manage.COMMAND, join.COMMAND, list_command.COMMAND, create.COMMAND)
+_COMMANDS = (
+    manage.COMMAND,
+    join.COMMAND,
+    list_command.COMMAND,
+    services.COMMAND,
+    create.COMMAND,
+)
 _BY_NAME = {name: command for command in _COMMANDS for name in (command.name, command.alias)}
 _INTERRUPTED = 130
 """128 plus the number of SIGINT, as shells count."""
