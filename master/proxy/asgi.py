@@ -11,10 +11,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from common.http1 import BodyScanner, RequestHead, write_head
+from master.proxy.connection import ClientConnection
 
 if TYPE_CHECKING:
     from master.cluster.model import ApiVersion
-    from master.proxy.front import Front
 
 _NOT_PASSED = frozenset({b"connection", b"upgrade", b"keep-alive"})
 """uvicorn must neither switch protocols nor decide when this connection ends."""
@@ -23,7 +23,7 @@ _NOT_PASSED = frozenset({b"connection", b"upgrade", b"keep-alive"})
 class _Flow(FlowControl):
     """uvicorn's flow control, except that reading is stopped by the front, which counts reasons."""
 
-    def __init__(self, transport: asyncio.Transport, front: Front) -> None:
+    def __init__(self, transport: asyncio.Transport, front: ClientConnection) -> None:
         super().__init__(transport)
         self._front = front
 
@@ -46,7 +46,7 @@ class AsgiLane(HttpToolsProtocol):
 
     def __init__(
         self,
-        front: Front,
+        front: ClientConnection,
         config: Config,
         server_state: ServerState,
         loop: asyncio.AbstractEventLoop,

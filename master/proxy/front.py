@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -30,7 +30,8 @@ from common.http1 import (
 from engine.pool import keep_alive
 from master.cluster.model import ApiVersion
 from master.proxy.asgi import AsgiLane, AsgiRequest
-from master.proxy.request import BODY_LIMIT, ClientRequest, Side, json_answer
+from master.proxy.connection import Answered, Side, Why
+from master.proxy.request import BODY_LIMIT, ClientRequest, json_answer
 from master.proxy.version import complaint_about, parse_version, split_path
 from master.routes import How, Route, RouteTable
 
@@ -53,10 +54,6 @@ not read yet."""
 _LOOK_INTERVAL_S = 2.0
 """How often a client that is not read is looked at: the event loop does not report the death of a
 socket that it does not read."""
-
-Why = Literal["engine", "application", "backlog"]
-"""Who wants no more bytes from the client now: the engine, the ASGI application, or the front
-itself, because too much waits behind the request that is being answered."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +218,7 @@ class Front(asyncio.Protocol):
             self._transport.pause_reading()
             self._look_soon()
 
-    def finish(self, request: ClientRequest | AsgiRequest, *, keep: bool) -> None:
+    def finish(self, request: Answered, *, keep: bool) -> None:
         """The answer to *request* is complete."""
         if request is not self._busy:
             return

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from common.http1 import BodyScanner, Header, RequestHead, ResponseHead, write_head
+from master.proxy.connection import ClientConnection, Side
 
 if TYPE_CHECKING:
     from master.cluster.model import ApiVersion
-    from master.proxy.front import Front
     from master.routes import Route
 
 _REASONS = {
@@ -50,25 +50,6 @@ class Source(Protocol):
         """The client takes more."""
 
 
-class Side(Protocol):
-    """Takes over a client's whole connection (hijack)."""
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
-
-    def eof_received(self) -> None:
-        """The client has nothing more to say."""
-
-    def pause_writing(self) -> None:
-        """The client does not take more now."""
-
-    def resume_writing(self) -> None:
-        """The client takes more."""
-
-    def connection_lost(self) -> None:
-        """The client is gone."""
-
-
 def json_answer(status: int, message: str) -> tuple[bytes, bytes]:
     """Docker's error form: the start line, and the body."""
     start = b"HTTP/1.1 %d %s" % (status, _REASONS.get(status, b"Error"))
@@ -80,7 +61,7 @@ class ClientRequest:
 
     def __init__(
         self,
-        front: Front,
+        front: ClientConnection,
         head: RequestHead,
         route: Route,
         params: Mapping[str, str],
