@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import random
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.signals import until_signalled
 from common.backoff import Backoff
 from common.durations import format_duration
 from discovery.base import Address, Discovery
@@ -17,7 +17,6 @@ _log = logging.getLogger(__name__)
 _FIRST_RETRY_S = 1.0
 _LEAVE_TIMEOUT_S = 5.0
 """Longer would keep a service manager waiting; what is left the TTL clears away."""
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +40,8 @@ async def join_until_signalled(discovery: Discovery, address: Address, times: Jo
     Raises:
         NotSupportedError: the discovery can never do this.
     """
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    was_told = False
-
-    def _stop() -> None:
-        nonlocal was_told
-        was_told = True
-        for number in _STOP_SIGNALS:
-            loop.remove_signal_handler(number)
-        if task is not None:
-            task.cancel()
-
-    for number in _STOP_SIGNALS:
-        loop.add_signal_handler(number, _stop)
     try:
-        await join(discovery, address, times)
-    except asyncio.CancelledError:
-        if not was_told:
-            raise
+        await until_signalled(join(discovery, address, times))
     finally:
         await discovery.aclose()
 

@@ -1,16 +1,14 @@
 """``consul://``: addresses in a Consul server's key/value store, followed by blocking queries."""
 
-import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncGenerator, Mapping
 
 import httpx
 
-from common.backoff import Backoff
 from common.durations import format_duration
 from discovery.base import Address
+from discovery.blocking import WAIT_S, BlockingQuery
 from discovery.consul_http import ConsulHTTP
 from discovery.consul_keys import Entry, Folder
 from discovery.consul_register import Registrations
@@ -19,13 +17,6 @@ from discovery.guard import LossGuard, Verdict
 from discovery.uri import ConsulTarget
 
 _log = logging.getLogger(__name__)
-
-_WAIT_S = 30.0
-_MIN_INTERVAL_S = 0.1
-"""Between two queries: a busy prefix must not turn blocking queries into a busy loop."""
-_BACKOFF = Backoff(first_s=0.5, cap_s=15.0)
-_REMINDER_EVERY = 20
-"""A lasting failure is told of again after so many tries, about five minutes."""
 
 
 class ConsulDiscovery:
@@ -82,48 +73,30 @@ class ConsulDiscovery:
 
 
 class _Watcher:
-    """Turns blocking queries into verdicts: paces them, survives failures, logs once."""
+    """Turns the store's answers into verdicts."""
 
     def __init__(self, http: ConsulHTTP, folder: Folder, guard: LossGuard) -> None:
         self._http = http
         self._folder = folder
         self._guard = guard
-        self._index = 0
-        self._wait_s = _WAIT_S
-        self._asked_at = -_MIN_INTERVAL_S
-        self._failures = 0
+        self._query = BlockingQuery(http, folder.watched)
+        self._wait_s = WAIT_S
         self._engines: Mapping[Address, Entry] = {}
         self._complaints: frozenset[str] = frozenset()
         self._held: frozenset[Address] = frozenset()
 
     async def next(self) -> Verdict:
         """Return what the next good answer means, however long Consul takes to give one."""
-        while True:
-            await asyncio.sleep(self._asked_at + _MIN_INTERVAL_S - time.monotonic())
-            self._asked_at = time.monotonic()
-            try:
-                return await self._ask()
-            except DiscoveryUnavailableError as exc:
-                await self._fail(exc)
-
-    async def _ask(self) -> Verdict:
-        listing = await self._http.listing(
-            self._folder.watched, index=self._index, wait_s=self._wait_s
-        )
-        engines, complaints = self._folder.engines(listing.entries)
+        answer = await self._query.next(self._wait_s)
+        engines, complaints = self._folder.engines(answer.listing.entries)
         has_left = await self._has_left(engines)
-        if listing.index < self._index:
-            # The store went back in time: restored, or started anew. Waiting on the old index
-            # could miss changes for as long as the new one is below it.
+        if answer.is_doubtful:
             self._guard.trouble()
-            self._index = 0
-        else:
-            self._index = listing.index
         marks = {address: entry.mark for address, entry in engines.items()}
         verdict = self._guard.observe(marks, time.monotonic(), has_left=has_left)
         if not verdict.held:
             self._engines = engines
-        self._wait_s = min(_WAIT_S, verdict.hold_left_s) if verdict.held else _WAIT_S
+        self._wait_s = min(WAIT_S, verdict.hold_left_s) if verdict.held else WAIT_S
         self._tell(verdict, complaints)
         return verdict
 
@@ -137,18 +110,7 @@ class _Watcher:
         except DiscoveryUnavailableError:
             return False  # not known to be gone, so the guard's grace decides
 
-    async def _fail(self, exc: DiscoveryUnavailableError) -> None:
-        if self._failures % _REMINDER_EVERY == 0:
-            _log.error("%s; what is known stays as it is, trying again", exc)
-        self._failures += 1
-        self._index = 0
-        self._guard.trouble()
-        await asyncio.sleep(_BACKOFF.delay_s(self._failures, random.random))
-
     def _tell(self, verdict: Verdict, complaints: frozenset[str]) -> None:
-        if self._failures:
-            _log.info("Consul answers again")
-            self._failures = 0
         for complaint in sorted(complaints - self._complaints):
             _log.warning("%s", complaint)
         self._complaints = complaints

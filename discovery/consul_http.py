@@ -7,9 +7,10 @@ since Python 3.11.
 
 import base64
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from json import dumps, loads
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -28,6 +29,8 @@ _CONNECT_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 10.0
 """A server without a leader answers after 7 s."""
 _MAX_ERROR_TEXT = 200
+_FORBIDDEN = 403
+_FIRST_FAILURE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,17 @@ class Session:
     """As its maker wrote it: ``90s`` or ``1m30s``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of Consul's."""
+
+    status: int
+    body: Any
+    """What its JSON says; None for a body that is none."""
+
+
 class ConsulHTTP:
-    """The calls that discovery needs of one Consul agent.
+    """The calls that we need of one Consul agent: keys, sessions, and `request` for the rest.
 
     Reads are consistent (checked with the leader), since a stale server can answer with a list
     from before, or with none. Each call raises `DiscoveryUnavailableError` when it has no good
@@ -117,6 +129,23 @@ class ConsulHTTP:
         with self._errors():
             await self._consul.session.destroy(session)
 
+    async def request(
+        self, method: str, path: str, body: object = None, *, expected: Collection[int] = ()
+    ) -> Reply:
+        """Make a call that the library has not, or not whole: *body* is sent as JSON.
+
+        Statuses from 400 on are failures, unless *expected*.
+        """
+        with self._errors():
+            response = await self._adapter.send(
+                method, lambda answer: answer, path, None, None if body is None else dumps(body)
+            )
+            if response.code == _FORBIDDEN:
+                raise consul.ACLPermissionDenied(response.body)
+            if response.code >= _FIRST_FAILURE and response.code not in expected:
+                raise consul.ConsulException(f"{response.code} {response.body}")
+            return Reply(response.code, loads(response.body) if _is_json(response) else None)
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._adapter.aclose()
@@ -177,7 +206,7 @@ class _Adapter(consul.HTTPClient):
     def get(
         self, callback: Callable[[consul.Response], _T], path: str, params: _Params = None
     ) -> Awaitable[_T]:
-        return self._send("GET", callback, path, params)
+        return self.send("GET", callback, path, params)
 
     def put(
         self,
@@ -186,12 +215,12 @@ class _Adapter(consul.HTTPClient):
         params: _Params = None,
         data: str | bytes | None = "",
     ) -> Awaitable[_T]:
-        return self._send("PUT", callback, path, params, data)
+        return self.send("PUT", callback, path, params, data)
 
     def delete(
         self, callback: Callable[[consul.Response], _T], path: str, params: _Params = None
     ) -> Awaitable[_T]:
-        return self._send("DELETE", callback, path, params)
+        return self.send("DELETE", callback, path, params)
 
     def post(
         self,
@@ -200,12 +229,12 @@ class _Adapter(consul.HTTPClient):
         params: _Params = None,
         data: str | bytes | None = "",
     ) -> Awaitable[_T]:
-        return self._send("POST", callback, path, params, data)
+        return self.send("POST", callback, path, params, data)
 
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _send(
+    async def send(
         self,
         method: str,
         callback: Callable[[consul.Response], _T],
@@ -245,6 +274,10 @@ def _tls_context(target: ConsulTarget) -> ssl.SSLContext:
     return context
 
 
+def _is_json(response: consul.Response) -> bool:
+    return str(response.headers.get("Content-Type", "")).startswith("application/json")
+
+
 def _entry(item: Mapping[str, Any]) -> Entry:
     value = item.get("Value")
     return Entry(
@@ -252,6 +285,7 @@ def _entry(item: Mapping[str, Any]) -> Entry:
         value=value if isinstance(value, bytes) else base64.b64decode(value or ""),
         create_index=int(item.get("CreateIndex", 0)),
         session=str(item.get("Session", "")),
+        modify_index=int(item.get("ModifyIndex", 0)),
     )
 
 

@@ -25,6 +25,8 @@ class Entry:
     """Consul's index when the key was written for the first time since it last did not exist."""
     session: str = ""
     """ID of the session that holds the key; empty: none."""
+    modify_index: int = 0
+    """Consul's index when the key was written last."""
 
     @property
     def mark(self) -> str:

@@ -110,6 +110,15 @@ class Registrations:
 def _check(address: Address, ttl_s: float) -> None:
     if str(address).startswith("unix://"):
         raise NotSupportedError(f"{address} cannot join: other machines cannot reach it")
+    check_ttl(ttl_s)
+
+
+def check_ttl(ttl_s: float) -> None:
+    """Refuse what Consul cannot keep.
+
+    Raises:
+        NotSupportedError: *ttl_s* is too short or too long.
+    """
     if not _MIN_TTL_S <= ttl_s <= _MAX_TTL_S:
         raise NotSupportedError(
             "--ttl must be from 20s to 48h with Consul, whose sessions last 10s at least"

@@ -1,5 +1,9 @@
 """``swarm join``: keep an engine in a cluster."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from common import logs
 from common.hostport import is_reachable_hostport
 from swarm.command import (
@@ -10,6 +14,10 @@ from swarm.command import (
     log_level,
 )
 from swarm.flags import Flag, Parsed, UsageError, duration
+
+if TYPE_CHECKING:
+    from agent.join import JoinTimes
+    from discovery.base import Address
 
 _MIN_HEARTBEAT_S = 1.0
 
@@ -25,24 +33,36 @@ def run(parsed: Parsed) -> int:
     if not uri:
         raise UsageError("discovery required to join a cluster. See 'swarm join --help'.")
     options = discovery_options(parsed)
+    address, times = membership(parsed)
+    logs.set_up(log_level(parsed))
+
+    import asyncio
+
+    from agent.join import join_until_signalled
+    from discovery.opening import open_discovery
+
+    discovery = open_discovery(uri, options, environ=parsed.environ, heartbeat_s=times.heartbeat_s)
+    asyncio.run(join_until_signalled(discovery, address, times))
+    return 0
+
+
+def membership(parsed: Parsed) -> tuple[Address, JoinTimes]:
+    """Return the engine's address and the rhythm that `MEMBERSHIP_FLAGS` ask for.
+
+    Raises:
+        UsageError: a flag cannot be used.
+    """
+    from agent.join import JoinTimes
+    from discovery.base import Address
+
     advertise = parsed.text("advertise")
     if not advertise:
         raise UsageError("missing mandatory --advertise flag")
     if not is_reachable_hostport(advertise):
         raise UsageError("--advertise should be of the form ip:port or hostname:port")
     heartbeat_s, ttl_s, delay_s = _times(parsed)
-    logs.set_up(log_level(parsed))
-
-    import asyncio
-
-    from agent.join import JoinTimes, join_until_signalled
-    from discovery.base import Address
-    from discovery.opening import open_discovery
-
-    discovery = open_discovery(uri, options, environ=parsed.environ, heartbeat_s=heartbeat_s)
     times = JoinTimes(heartbeat_s=heartbeat_s, ttl_s=ttl_s, delay_s=delay_s)
-    asyncio.run(join_until_signalled(discovery, Address.parse(advertise), times))
-    return 0
+    return Address.parse(advertise), times
 
 
 def _times(parsed: Parsed) -> tuple[float, float, float]:
@@ -59,31 +79,35 @@ def _times(parsed: Parsed) -> tuple[float, float, float]:
     return heartbeat_s, ttl_s, delay_s
 
 
+MEMBERSHIP_FLAGS = (
+    Flag(
+        ("advertise", "addr"),
+        "address under which the manager reaches this host's engine",
+        env="SWARM_ADVERTISE",
+        shown="HOST:PORT",
+    ),
+    Flag(("heartbeat",), "time between two renewals", default="60s", shown="DURATION"),
+    Flag(
+        ("ttl",),
+        "time after which the engine leaves once renewals stop; at least 20s with Consul",
+        default="180s",
+        shown="DURATION",
+    ),
+    Flag(
+        ("delay",),
+        "wait a random time below this before joining",
+        default="0s",
+        shown="DURATION",
+    ),
+)
+
 COMMAND = Command(
     name="join",
     alias="j",
     summary="put this host's engine into a cluster and keep it there",
     usage="--advertise HOST:PORT DISCOVERY",
     flags=(
-        Flag(
-            ("advertise", "addr"),
-            "address under which the manager reaches this host's engine",
-            env="SWARM_ADVERTISE",
-            shown="HOST:PORT",
-        ),
-        Flag(("heartbeat",), "time between two renewals", default="60s", shown="DURATION"),
-        Flag(
-            ("ttl",),
-            "time after which the engine leaves once renewals stop; at least 20s with Consul",
-            default="180s",
-            shown="DURATION",
-        ),
-        Flag(
-            ("delay",),
-            "wait a random time below this before joining",
-            default="0s",
-            shown="DURATION",
-        ),
+        *MEMBERSHIP_FLAGS,
         DISCOVERY_OPT,
     ),
     run=run,

@@ -21,8 +21,8 @@ Watch = AsyncGenerator[frozenset[Address]]
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discovery.consul._MIN_INTERVAL_S", 0.0)
-    monkeypatch.setattr("discovery.consul._BACKOFF", Backoff(0.0, 0.0))
+    monkeypatch.setattr("discovery.blocking._MIN_INTERVAL_S", 0.0)
+    monkeypatch.setattr("discovery.blocking._BACKOFF", Backoff(0.0, 0.0))
 
 
 class ScriptedConsul:
@@ -165,7 +165,7 @@ async def test_failures_are_told_of_once(caplog: pytest.LogCaptureFixture) -> No
     caplog.set_level("INFO")
     failures = [httpx.ConnectError("refused") for _ in range(5)]
     await take(ScriptedConsul(*failures, listing(5, "a:1")).watch(), 1)
-    messages = [r.getMessage() for r in caplog.records if r.name == "discovery.consul"]
+    messages = [r.getMessage() for r in caplog.records if r.name == "discovery.blocking"]
     assert messages == [
         "Consul at c:8500: refused; what is known stays as it is, trying again",
         "Consul answers again",

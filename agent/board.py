@@ -1,0 +1,40 @@
+"""What this host should have registered, written by one and read by all backends."""
+
+import asyncio
+from collections.abc import Sequence
+
+from agent.rules.desired import Registration
+
+
+class Board:
+    """The registrations wanted now; `None` until the engine has been read."""
+
+    def __init__(self) -> None:
+        self._registrations: tuple[Registration, ...] | None = None
+        self._version = 0
+        self._changed = asyncio.Event()
+
+    @property
+    def registrations(self) -> tuple[Registration, ...] | None:
+        """What is wanted, or None while it is not known."""
+        return self._registrations
+
+    @property
+    def version(self) -> int:
+        """Grows with each change."""
+        return self._version
+
+    def put(self, registrations: Sequence[Registration]) -> None:
+        """Say what is wanted; whoever waits wakes up if it is something else."""
+        wanted = tuple(registrations)
+        if wanted == self._registrations:
+            return
+        self._registrations = wanted
+        self._version += 1
+        event, self._changed = self._changed, asyncio.Event()
+        event.set()
+
+    async def newer_than(self, version: int) -> None:
+        """Return once something newer than *version* is wanted."""
+        while self._version <= version:
+            await self._changed.wait()

@@ -1,0 +1,116 @@
+"""Under which address a container's port is reached by others.
+
+Two pairs exist, and are never mixed: the host's address with the published port, and the
+container's address with its own port.
+"""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from agent.rules.container import Binding, Container, Network, Port
+from agent.rules.refusal import RefusedError, shown
+
+_TRUE = frozenset({"1", "t", "true", "yes", "on"})
+_IPV6 = 6
+_DEFAULT_NETWORKS = frozenset({"default", "bridge"})
+
+
+def address_of(
+    container: Container, port: Port, metadata: Mapping[str, str], host_ip: str, *, internal: bool
+) -> tuple[str, int] | None:
+    """Return IP address and port, None if *port* is not open to others.
+
+    Args:
+        container: whose port it is.
+        port: of the container.
+        metadata: what the container says of this port.
+        host_ip: the host's own address.
+        internal: the container's address is wanted, unless it says otherwise.
+
+    Raises:
+        RefusedError: what the container asks for is not there.
+    """
+    # Another container's network: its ports are told of by that one.
+    if container.network_mode.startswith("container:"):
+        return None
+    forced = _forced_ip(metadata)
+    if container.network_mode == "host":
+        return (forced or host_ip, port.number) if port in container.exposed else None
+    if _is_internal(metadata, internal=internal):
+        ip = forced or _network_ip(container, metadata.get("network", ""))
+        return (ip, port.number) if ip else None
+    binding = _binding(container.published.get(port, ()))
+    if binding is None:
+        return None
+    return (forced or _host_ip(binding, host_ip), binding.port)
+
+
+def _is_internal(metadata: Mapping[str, str], *, internal: bool) -> bool:
+    if "internal" in metadata:
+        return metadata["internal"].strip().lower() in _TRUE
+    return internal or bool(metadata.get("network"))
+
+
+def _forced_ip(metadata: Mapping[str, str]) -> str:
+    # Addresses are often at hand with their network: 10.0.0.5/24.
+    text = metadata.get("ip", "").strip().partition("/")[0]
+    if not text:
+        return ""
+    found = _parse(text)
+    if found is None:
+        raise RefusedError("address", f"SERVICE_IP is no address: {shown(text)}")
+    return str(found)
+
+
+def _binding(bindings: tuple[Binding, ...]) -> Binding | None:
+    """Return the first binding to an IPv4 address, else the first."""
+    for binding in bindings:
+        if ":" not in binding.ip:
+            return binding
+    return bindings[0] if bindings else None
+
+
+def _host_ip(binding: Binding, host_ip: str) -> str:
+    bound = _parse(binding.ip or "0.0.0.0")
+    if bound is None or (bound.version == _IPV6 and bound.is_link_local):
+        text = f"published on {shown(binding.ip)}, which has no meaning elsewhere"
+        raise RefusedError("address", text)
+    if bound.is_unspecified:
+        return host_ip
+    # Hosts may be told apart by loopback addresses, in a laboratory; everywhere else what is
+    # bound there would send a router to the router's own machine.
+    if bound.is_loopback and not ip_address(host_ip).is_loopback:
+        raise RefusedError("address", f"published on {bound} only, which other hosts cannot reach")
+    return str(bound)
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    # Behind the % of a link-local address Python's parser lets anything pass.
+    if "%" in text:
+        return None
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _network_ip(container: Container, wanted: str) -> str:
+    """Return the container's address in the network *wanted*, or in its main one."""
+    networks = container.networks
+    if wanted:
+        if wanted not in networks or not networks[wanted].ip:
+            raise RefusedError("network", f"it has no address in the network {shown(wanted)}")
+        return networks[wanted].ip
+    main = _main_network(container)
+    if main is not None and main.ip:
+        return main.ip
+    return next((networks[name].ip for name in sorted(networks) if networks[name].ip), "")
+
+
+def _main_network(container: Container) -> Network | None:
+    """Return the network that the container was made in; the mode has its name or its ID."""
+    mode = container.network_mode
+    name = "bridge" if mode in _DEFAULT_NETWORKS else mode
+    if name in container.networks:
+        return container.networks[name]
+    return next((one for one in container.networks.values() if one.id == mode), None)

@@ -1,0 +1,126 @@
+"""How a registration looks in Consul's catalog."""
+
+from typing import Any
+
+import pytest
+
+from agent.rules.catalog import DIGEST, HOST, definition_of, digest_of, is_of_host
+from agent.rules.desired import Registration
+from services.entry import ServiceEntry
+
+
+def definition(checks: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+    entry = ServiceEntry(
+        **{
+            "service": "web",
+            "host": "h1",
+            "container": "c1",
+            "port": 80,
+            "ip": "10.0.0.1",
+            "published_port": 32768,
+            **changes,
+        }
+    )
+    return definition_of(
+        Registration(entry, {f"check_{key}": value for key, value in (checks or {}).items()}),
+        ttl_s=30.0,
+    )
+
+
+def own_check(**checks: str) -> dict[str, Any]:
+    """The container's own check."""
+    (check,) = definition(checks)["Checks"][1:]
+    assert check.pop("CheckID") == "h1:c1:80:own"
+    return dict(check)
+
+
+def test_a_service_has_its_entrys_id_folder_and_address() -> None:
+    found = definition(tags=("a",), attributes={"vhost": "x"})
+    assert (found["ID"], found["Name"]) == ("h1:c1:80", "web-80")
+    assert (found["Address"], found["Port"], found["Tags"]) == ("10.0.0.1", 32768, ["a"])
+    assert found["Meta"] == {"vhost": "x", HOST: "h1", DIGEST: digest_of(found)}
+    assert definition(protocol="udp")["Tags"] == ["udp"]
+
+
+def test_a_check_ends_it_with_its_agent() -> None:
+    assert definition()["Checks"] == [
+        {
+            "CheckID": "h1:c1:80:alive",
+            "Name": "the agent of this host lives",
+            "TTL": "30s",
+            "Status": "passing",
+            "DeregisterCriticalServiceAfter": "60s",
+        }
+    ]
+
+
+def test_what_consul_does_not_take_as_metadata_is_left_out() -> None:
+    attributes = {
+        "a.b": "x",
+        "long": "x" * 513,
+        "good": "x",
+        **{f"k{n:02}": "x" for n in range(80)},
+    }
+    meta = definition(attributes=attributes)["Meta"]
+    assert len(meta) == 64
+    assert meta["good"] == "x"
+    assert not {"a.b", "long"} & meta.keys()
+
+
+def test_checks_are_those_of_classic_registrator() -> None:
+    usual = {"Interval": "10s", "TLSSkipVerify": False}
+    assert own_check(http="/health", http_method="head", interval="5s", timeout="1s") == {
+        "HTTP": "http://10.0.0.1:32768/health",
+        "Method": "HEAD",
+        "Interval": "5s",
+        "Timeout": "1s",
+        "TLSSkipVerify": False,
+    }
+    assert own_check(https="/", tls_skip_verify="true") == {
+        "HTTP": "https://10.0.0.1:32768/",
+        "Interval": "10s",
+        "TLSSkipVerify": True,
+    }
+    assert own_check(tcp="true") == {"TCP": "10.0.0.1:32768", **usual}
+    assert own_check(grpc="true") == {"GRPC": "10.0.0.1:32768", "GRPCUseTLS": False, **usual}
+    assert own_check(ttl="30s", initial_status="passing", deregister_after="10m") == {
+        "TTL": "30s",
+        "Status": "passing",
+        "DeregisterCriticalServiceAfter": "10m",
+    }
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        {"script": "curl $SERVICE_IP"},
+        {"cmd": "/bin/true"},
+        {"http": "@evil.example/"},
+        {"http": "/a b"},
+        {"tcp": "no"},
+        {"ttl": "soon"},
+        {"ttl": "-5s"},
+        {"interval": "5s"},
+    ],
+)
+def test_what_is_no_check_or_runs_a_program_is_none(checks: dict[str, str]) -> None:
+    assert len(definition(checks)["Checks"]) == 1
+
+
+def test_the_digest_changes_with_anything_that_consul_is_told() -> None:
+    variants = [
+        definition(),
+        definition({"tcp": "true"}),
+        definition({"tcp": "true", "interval": "7s"}),
+        definition(ip="10.0.0.2"),
+        definition(tags=("a",)),
+        definition(attributes={"a": "b"}),
+    ]
+    assert len({digest_of(one) for one in variants}) == len(variants)
+    assert digest_of(definition()) == digest_of(definition())
+
+
+def test_a_host_knows_its_own_services() -> None:
+    assert is_of_host(definition(), "h1")
+    assert not is_of_host(definition(), "h2")
+    assert not is_of_host({"Meta": None}, "h1")

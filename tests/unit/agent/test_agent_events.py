@@ -1,0 +1,96 @@
+"""What an engine's events mean."""
+
+from typing import Any
+
+import pytest
+from agent_containers import ID, container
+
+from agent.rules.events import Hint, Kind, asks_to_stop, is_stopping, read_event
+
+
+def event(action: str, kind: str = "container", **attributes: str) -> dict[str, Any]:
+    return {
+        "Type": kind,
+        "Action": action,
+        "Actor": {"ID": ID, "Attributes": attributes},
+        "timeNano": 5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        ("start", Kind.STARTED),
+        ("restart", Kind.STARTED),
+        ("die", Kind.ENDED),
+        ("destroy", Kind.ENDED),
+        ("kill", Kind.SIGNALLED),
+        ("pause", Kind.CHANGED),
+        ("rename", Kind.CHANGED),
+        ("health_status: healthy", Kind.CHANGED),
+    ],
+)
+def test_an_event_tells_what_became_of_a_container(action: str, kind: Kind) -> None:
+    assert read_event(event(action)) == Hint(kind, ID, 5)
+
+
+def test_a_networks_event_is_about_its_container() -> None:
+    message = event("connect", "network", container="d" * 64)
+    assert read_event(message) == Hint(Kind.CHANGED, "d" * 64, 5)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        event("pull", "image"),
+        event("create", "network"),
+        {**event("start"), "timeNano": "5"},
+        {**event("start"), "Actor": None},
+        {**event("start"), "Actor": {"ID": "", "Attributes": None}},
+    ],
+)
+def test_other_messages_tell_nothing(message: dict[str, Any]) -> None:
+    assert read_event(message) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "stop_signal", "expected"),
+    [
+        ("15", "", True),
+        ("9", "", True),
+        ("2", "", True),
+        ("3", "", True),
+        ("SIGTERM", "", True),
+        ("1", "", False),
+        ("10", "", False),
+        ("28", "SIGWINCH", True),
+        ("28", "28", True),
+        ("28", "WINCH", True),
+        ("37", "SIGRTMIN+3", True),
+        ("37", "RTMIN+3", True),
+        ("62", "SIGRTMAX-2", True),
+        ("34", "SIGRTMIN", True),
+        ("37", "SIGRTMIN+x", False),
+        ("", "", False),
+        ("nonsense", "nonsense", False),
+        ("9" * 5000, "", False),
+    ],
+)
+def test_a_signal_asks_to_stop_or_is_only_a_word(
+    sent: str, stop_signal: str, expected: bool
+) -> None:
+    assert asks_to_stop(sent, container(stop_signal=stop_signal)) is expected
+
+
+def test_a_stop_counts_until_the_next_start() -> None:
+    one = container()
+    assert not is_stopping(one, None)
+    assert is_stopping(one, one.started_ns)
+    assert not is_stopping(one, one.started_ns - 1)
+
+
+def test_the_engines_moments_are_read_to_the_microsecond() -> None:
+    assert container().started_ns == 1_767_323_045_123_456_000
+    assert container(state={"StartedAt": "0001-01-01T00:00:00Z"}).started_ns < 0
+    assert container(state={"StartedAt": ""}).started_ns == 0
