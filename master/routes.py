@@ -117,6 +117,7 @@ _NOT_A_MANAGER = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" '
     "to connect this node to swarm and try again."
 )
+_NOT_IN_A_SWARM = "This node is not part of a swarm"
 _NOT_CLUSTERED = "Not supported in clustering mode."
 
 _C = Subject.CONTAINER
@@ -350,12 +351,12 @@ ROUTES: tuple[Route, ...] = (
         _NOT_CLUSTERED,
     ),
     # Docker's own swarm mode
+    *_refused("POST /swarm/leave Leave the swarm", 503, _NOT_IN_A_SWARM),
     *_refused(
         """
         GET /swarm Inspect the swarm
         POST /swarm/init Make a swarm
         POST /swarm/join Join a swarm
-        POST /swarm/leave Leave the swarm
         POST /swarm/update Change the swarm
         GET /swarm/unlockkey The key of a locked manager
         POST /swarm/unlock Unlock a manager

@@ -22,6 +22,7 @@ from master.cluster.model import Container, Engine
 from master.cluster.networks.edits import with_cluster_network
 from master.cluster.resolve import Resolved, resolve
 from master.cluster.state import ClusterState
+from master.cluster.volumes.listing import mounted_volumes
 from master.errors import ManagerError, NotFoundError, UnavailableError
 from master.supervisor.keeper import Keeper
 
@@ -164,6 +165,8 @@ class Fleet:
         """The engine has removed this container: its name is free at once."""
         if (keeper := self._keepers.get(container.engine)) is not None:
             keeper.refresher.drop(container.id)
+            if any(mounted_volumes(container)):
+                keeper.refresher.mark_volumes()  # `rm -v`: those without a name went with it
             self.destroyed(container.engine, container.id)
 
     def suspect(self, address: str) -> None:

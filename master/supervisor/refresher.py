@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 from engine.client import EngineClient
@@ -178,9 +179,12 @@ class Refresher:
         Raises:
             EngineError: the engine does not answer, or refuses its list.
         """
+        configs = await self._inspect(changed or ())
         rows = await self._client.list_containers()
         rows = [row for row in rows if row.get("Id") not in self._gone]
-        return await self._with_configs(rows, changed)
+        if changed is not None:
+            configs = {**self._unchanged(rows), **configs}
+        return await self._join(rows, configs)
 
     async def refresh_images(self) -> None:
         """Read all images."""
@@ -217,36 +221,56 @@ class Refresher:
         return [with_cluster_ids(row, self._state.network_ids) for row in rows]
 
     async def _refresh_some(self, ids: set[str]) -> None:
+        configs = await self._inspect(ids)
         rows = await self._client.list_containers(sorted(ids))
         found = {row.get("Id") for row in rows}
-        for container in await self._with_configs(rows, ids):
+        for container in await self._join(rows, configs):
             if container.id not in self._gone:
                 self._state.put_container(container)
         for missing in ids - found:
             self._state.remove_container(self._address, missing)
 
-    async def _with_configs(
-        self, rows: list[dict[str, Any]], changed: set[str] | None
+    def _unchanged(self, rows: list[dict[str, Any]]) -> dict[str, ContainerConfig]:
+        """What is known of the containers whose rows say the same as before, by ID."""
+        known = ((row, self._state.container(self._address, str(row.get("Id")))) for row in rows)
+        return {
+            container.id: container.config
+            for row, container in known
+            if container is not None and container.state == row.get("State")
+        }
+
+    async def _join(
+        self, rows: list[dict[str, Any]], configs: dict[str, ContainerConfig]
     ) -> list[Container]:
+        """Put rows and inspects together; an inspect that is missing is read."""
         rows = await self._with_networks(rows)
+        ids = [str(row.get("Id")) for row in rows]
+        configs = {**configs, **await self._inspect(one for one in ids if one not in configs)}
+        return [
+            container_from_row(self._address, row, configs[container_id])
+            for container_id, row in zip(ids, rows, strict=True)
+        ]
+
+    async def _inspect(self, ids: Iterable[str]) -> dict[str, ContainerConfig]:
+        """Inspect containers, by ID.
+
+        For what an event has named this comes before the list. An engine tells of a death some
+        milliseconds before its list shows it, and no event follows; but inspect waits for what
+        is being done to the container (moby: it takes the container's lock, the list a copy).
+        """
         limit = asyncio.Semaphore(_PARALLEL_INSPECTS)
 
-        async def one(row: dict[str, Any]) -> Container:
-            container_id = str(row.get("Id"))
-            known = self._state.container(self._address, container_id)
-            same = known is not None and known.state == row.get("State")
-            if known is not None and same and changed is not None and container_id not in changed:
-                return container_from_row(self._address, row, known.config)
+        async def one(container_id: str) -> tuple[str, ContainerConfig]:
             async with limit:
-                return container_from_row(self._address, row, await self._config(container_id))
+                return container_id, await self._config(container_id)
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(row)) for row in rows]
-        return [task.result() for task in tasks]
+            tasks = [group.create_task(one(container_id)) for container_id in ids]
+        return dict(task.result() for task in tasks)
 
     async def _config(self, container_id: str) -> ContainerConfig:
         try:
             return config_from_inspect(await self._client.inspect_container(container_id))
         except EngineStatusError:
-            # Removed between the two calls, or broken on the engine's disk: its row still counts.
+            # Removed meanwhile, or broken on the engine's disk: its row, if any, still counts.
             return ContainerConfig()

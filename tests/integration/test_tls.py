@@ -1,41 +1,19 @@
 """TLS: to the clients and to the engines, with certificates of our own."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from integration_tools import Api, Cli, Manager, Terminal
+from tls_tools import flags, make_certificates
 
 from lab.cluster import Lab
-
-
-def openssl(folder: Path, *arguments: str) -> None:
-    """Run openssl in *folder*."""
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ca.pem, and cert.pem and key.pem for server and client alike."""
-    folder = tmp_path_factory.mktemp("certificates")
-    new = ["req", "-newkey", "rsa:2048", "-nodes"]
-    openssl(folder, *new, "-x509", "-days", "2", "-subj", "/CN=ca", "-keyout", "ca-key.pem",
-            "-out", "ca.pem")  # fmt: skip
-    openssl(folder, *new, "-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "request.pem")
-    (folder / "extensions").write_text(
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
-    )
-    openssl(folder, "x509", "-req", "-days", "2", "-in", "request.pem", "-CA", "ca.pem",
-            "-CAkey", "ca-key.pem", "-CAcreateserial", "-extfile", "extensions",
-            "-out", "cert.pem")  # fmt: skip
-    return folder
-
-
-def files(folder: Path) -> list[str]:
-    """The flags that name the certificates, for `swarm` and for `docker` alike."""
-    names = {"--tlscacert": "ca.pem", "--tlscert": "cert.pem", "--tlskey": "key.pem"}
-    return [f"{flag}={folder / name}" for flag, name in names.items()]
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +22,15 @@ def manager(
 ) -> Iterator[Manager]:
     """A manager that asks its clients for certificates; engines by their unix sockets."""
     sockets = ",".join(f"unix://{engine.socket}" for engine in lab.engines)
-    flags = ["--tlsverify", *files(certificates)]
-    with Manager(tmp_path_factory.mktemp("tls"), *flags, f"nodes://{sockets}", nodes=3) as one:
+    options = ["--tlsverify", *flags(certificates)]
+    with Manager(tmp_path_factory.mktemp("tls"), *options, f"nodes://{sockets}", nodes=3) as one:
         yield one
 
 
 @pytest.fixture
 def client(any_docker: Cli, manager: Manager, certificates: Path) -> Cli:
     """Each docker client, with a certificate."""
-    return Cli(any_docker.program, manager.url, ("--tlsverify", *files(certificates)))
+    return Cli(any_docker.program, manager.url, ("--tlsverify", *flags(certificates)))
 
 
 def test_run(client: Cli) -> None:

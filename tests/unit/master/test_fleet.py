@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from master.cluster.events.broker import EventBroker
+from master.cluster.model import ContainerConfig
+from master.cluster.rows import container_from_row
 from master.cluster.state import ClusterState
 from master.supervisor import fleet as fleet_module
 from master.supervisor.fleet import Fleet
@@ -66,3 +68,22 @@ async def test_a_keeper_that_fails_is_started_again(
     fleet._follow(set())
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize(
+    ("mounts", "is_settled"),
+    [
+        pytest.param([{"Type": "volume", "Name": "f" * 64}], False, id="volume"),
+        pytest.param([{"Type": "bind", "Source": "/run"}], True, id="bind"),
+        pytest.param([], True, id="none"),
+    ],
+)
+async def test_volumes_are_read_again_when_a_container_that_had_some_is_removed(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, mounts: list[Any], is_settled: bool
+) -> None:
+    monkeypatch.setattr(fleet_module.Keeper, "run", lambda _: asyncio.sleep(60))
+    fleet._follow({ADDRESS})
+    row = {"Id": "1" * 64, "Names": ["/web"], "Mounts": mounts}
+    fleet.forget(container_from_row(ADDRESS, row, ContainerConfig()))
+    assert fleet._keepers[ADDRESS].refresher.is_settled is is_settled
+    fleet._follow(set())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import EngineStatusError, EngineTimeoutError, EngineUnreachableError
+from engine.errors import EngineError, EngineStatusError, EngineTimeoutError, EngineUnreachableError
 from master.cluster.model import Engine, Health, Image
 from master.cluster.state import ClusterState
 from master.operations import image_copy
@@ -184,7 +184,8 @@ async def test_a_source_that_is_lost(fleet: Fleet, copier: ImageCopier) -> None:
         await copy(fleet, copier)
     assert fleet.clients[TARGET].loaded == []
     assert fleet.touched == []
-    assert not await copier.bring("app:1", engine(fleet, TARGET))
+    with pytest.raises(EngineError, match=r"^no copy from \S+: gone$"):
+        await copier.bring("app:1", engine(fleet, TARGET))
 
 
 async def test_a_source_that_stops_sending(

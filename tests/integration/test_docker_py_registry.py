@@ -1,0 +1,110 @@
+"""docker-py and a registry that wants a password."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+from docker.errors import APIError
+from docker_py_tools import run
+from image_tools import ids, reset_images
+from integration_tools import Api, until
+
+from lab.cluster import Lab
+from lab.http import call
+from lab.install import find
+
+ME = {"username": "me", "password": "secret"}
+_ME_HASHED = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
+
+
+@pytest.fixture(scope="module")
+def registry(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Host and port of a registry that knows `ME` only."""
+    folder = tmp_path_factory.mktemp("registry")
+    host = lab.registry.endpoint.partition(":")[0]
+    with socket.create_server((host, 0)) as probe:
+        endpoint = f"{host}:{probe.getsockname()[1]}"
+    with subprocess.Popen(
+        [str(find().registry), "serve", str(settings(folder, endpoint))],
+        env={"OTEL_TRACES_EXPORTER": "none"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            until(lambda: is_there(endpoint), 10, "the registry")
+            yield endpoint
+        finally:
+            process.kill()
+
+
+def settings(folder: Path, endpoint: str) -> Path:
+    """The registry's settings file; what it keeps is kept in *folder*."""
+    (folder / "users").write_text(_ME_HASHED)
+    config = folder / "registry.yml"
+    config.write_text(
+        json.dumps(
+            {
+                "version": "0.1",
+                "storage": {"filesystem": {"rootdirectory": str(folder)}},
+                "http": {"addr": endpoint, "secret": "of a test"},
+                "auth": {"htpasswd": {"realm": "test", "path": str(folder / "users")}},
+            }
+        )
+    )
+    return config
+
+
+def is_there(endpoint: str) -> bool:
+    """Whether the registry answers, if only that it wants a password."""
+    try:
+        return call("GET", endpoint, "/v2/", timeout_s=2).status == 401
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def private(client: DockerClient, lab: Lab, api: Api, registry: str) -> Iterator[str]:
+    """An image that only this registry has."""
+    name = f"{registry}/private"
+    client.images.get("busybox").tag(name, "1")
+    told = client.images.push(name, "1", auth_config=ME)
+    assert "error" not in told
+    client.images.remove(f"{name}:1")
+    yield name
+    reset_images(lab, api)
+
+
+def test_login(client: DockerClient, registry: str) -> None:
+    told = client.login(**ME, email="me@lab.test", registry=registry, reauth=True)
+    assert told["Status"] == "Login Succeeded"
+    with pytest.raises(APIError, match=r"unauthorized|401") as caught:
+        client.login("me", "wrong", registry=registry, reauth=True)
+    assert caught.value.is_error()
+
+
+def test_without_a_password(client: DockerClient, private: str) -> None:
+    with pytest.raises(APIError, match="no basic auth credentials"):
+        client.images.pull(private, tag="1")
+    with pytest.raises(APIError, match="no basic auth credentials"):
+        client.containers.run(f"{private}:3", "true")
+    client.images.get("busybox").tag(private, "2")
+    assert "no basic auth credentials" in client.images.push(private, "2")
+
+
+def test_a_password_with_the_call(client: DockerClient, lab: Lab, private: str) -> None:
+    image = client.images.pull(private, tag="1", auth_config=ME)
+    assert ids(lab, f"{private}:1") == [image.id] * 3
+    told = client.images.get_registry_data(f"{private}:1", auth_config=ME)
+    assert told.has_platform("linux/amd64")
+
+
+def test_a_login_is_remembered(client: DockerClient, lab: Lab, private: str, registry: str) -> None:
+    client.login(**ME, registry=registry)
+    assert run(client, ["echo", "hi"], image=f"{private}:1") == "hi\n"
+    client.images.get("busybox").tag(private, "2")
+    assert "error" not in client.images.push(private, "2")
+    assert client.images.get_registry_data(f"{private}:2").id.startswith("sha256:")
