@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _FIRST_RETRY_S = 1.0
 _LEAVE_TIMEOUT_S = 5.0
 """Longer would keep a service manager waiting; what is left the TTL clears away."""
+_LEAVE_RETRY_S = 0.5
+"""Consul elects a new leader within seconds, and refuses until it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +109,28 @@ async def _beat(
 
 
 async def _leave(discovery: Discovery, address: Address) -> None:
+    error: DiscoveryError | None = None
     try:
         async with asyncio.timeout(_LEAVE_TIMEOUT_S):
-            await discovery.deregister(address)
-    except (DiscoveryError, TimeoutError) as exc:
+            while True:
+                error = await _deregistered(discovery, address)
+                if error is None:
+                    break
+                await asyncio.sleep(_LEAVE_RETRY_S)
+    except TimeoutError:
         _log.warning(
             "%s could not be deregistered and goes when its TTL ends: %s",
             address,
-            str(exc) or "no answer in time",
+            error or "no answer in time",
         )
     else:
         _log.info("%s has left %s", address, discovery.describe())
+
+
+async def _deregistered(discovery: Discovery, address: Address) -> DiscoveryError | None:
+    """Take *address* out; returns why that failed, None if it did not."""
+    try:
+        await discovery.deregister(address)
+    except DiscoveryError as exc:
+        return exc
+    return None

@@ -24,6 +24,7 @@ class FakeDiscovery:
         self.ttl_s = 0.0
         self.beaten = asyncio.Event()
         self.hangs = False
+        self.stays_down = True
 
     def describe(self) -> str:
         return "fake://"
@@ -44,7 +45,9 @@ class FakeDiscovery:
     async def deregister(self, address: Address) -> None:
         self.calls.append(f"deregister {address}")
         if self.leave_failure:
-            raise self.leave_failure
+            failure = self.leave_failure
+            self.leave_failure = failure if self.stays_down else None
+            raise failure
 
     async def aclose(self) -> None:
         self.calls.append("aclose")
@@ -113,7 +116,22 @@ async def test_what_can_never_work_ends_it(caplog: pytest.LogCaptureFixture) -> 
     assert not caplog.records
 
 
-async def test_leaving_that_fails_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_leaving_is_tried_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("agent.join._LEAVE_RETRY_S", 0.001)
+    discovery = FakeDiscovery(leave_failure=DiscoveryUnavailableError("no leader"))
+    discovery.stays_down = False
+    await run_for_three_calls(discovery)
+    assert discovery.calls[-2:] == ["deregister a:1", "deregister a:1"]
+    assert "a:1 has left fake://" in caplog.text
+
+
+async def test_leaving_that_fails_is_only_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.join._LEAVE_TIMEOUT_S", 0.01)
     discovery = FakeDiscovery(leave_failure=DiscoveryUnavailableError("down"))
     await run_for_three_calls(discovery)
     assert "a:1 could not be deregistered and goes when its TTL ends: down" in caplog.text
