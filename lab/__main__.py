@@ -45,12 +45,27 @@ def install() -> None:
 @main.command()
 @_NAME
 @click.option("--engines", default=3, show_default=True, help="How many engines.")
+@click.option("--consul", default=1, show_default=True, help="How many Consul servers.")
 @click.option("--manager/--no-manager", default=True, help="Whether `swarm manage` runs.")
 @click.option("--manager-port", type=int, help="Its port on 127.0.0.1 [default: 2375 or next].")
-@click.option("--agents/--no-agents", default=True, help="Whether `swarm join` runs on each host.")
+@click.option("--agents/--no-agents", default=True, help="Whether `swarm agent` runs on each host.")
+@click.option(
+    "--router",
+    type=click.Choice(["haproxy", "nginx", "none"]),
+    default="haproxy",
+    show_default=True,
+    help="The proxy that `swarm router` keeps at the edge.",
+)
 @click.option("--mixed", is_flag=True, help="Make the last engine a 26.1 with API 1.44 and up.")
 def up(
-    name: str, engines: int, manager: bool, manager_port: int | None, agents: bool, mixed: bool
+    name: str,
+    engines: int,
+    consul: int,
+    manager: bool,
+    manager_port: int | None,
+    agents: bool,
+    router: str,
+    mixed: bool,
 ) -> None:
     """Start a lab and wait until it works."""
     started = time.monotonic()
@@ -58,7 +73,15 @@ def up(
     wanted = [EngineState()] * engines
     if mixed:
         wanted[-1] = NEWER
-    lab = Lab(name, wanted, agents=agents, manager=manager, manager_port=manager_port)
+    lab = Lab(
+        name,
+        wanted,
+        consul_servers=consul,
+        agents=agents,
+        manager=manager,
+        manager_port=manager_port,
+        router="" if router == "none" else router,
+    )
     lab.up(keep_without_manager=True)
     _show(lab)
     click.echo(f"up after {time.monotonic() - started:.1f} s")
@@ -98,8 +121,9 @@ def logs(name: str, part: str) -> None:
 
 def _show(lab: Lab) -> None:
     addresses = {engine.name: engine.url for engine in lab.engines}
+    addresses |= {server.name: f"http://{server.endpoint}" for server in lab.consul_servers}
     addresses |= {"consul": lab.consul.ui, "registry": f"http://{lab.registry.endpoint}"}
-    addresses["manager"] = lab.manager.url
+    addresses |= {"manager": lab.manager.url, "router": f"http://{lab.router.endpoint}"}
     details = {
         engine.name: " ".join(f"{key}={value}" for key, value in engine.plan.labels.items())
         for engine in lab.engines

@@ -5,6 +5,7 @@ another release, is downloaded and unpacked into a folder of ours.
 """
 
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -63,7 +64,7 @@ def unpack(packages: Sequence[str], target: Path, suite: str | None = None) -> N
         work = Path(scratch)
         tree = work / "tree"
         tree.mkdir()
-        if suite is None:
+        if suite is None or suite == _own_suite():
             _download_here(packages, work)
         else:
             _download_from(packages, suite, work)
@@ -83,6 +84,11 @@ def machine_sources() -> list[Source]:
     for path in sorted((_ETC_APT / "sources.list.d").glob("*.sources")):
         sources.extend(parse_deb822(path.read_text(encoding="utf-8")))
     return sources
+
+
+def _own_suite() -> str:
+    """Return the code name of this machine's release, empty if it has none."""
+    return platform.freedesktop_os_release().get("VERSION_CODENAME", "")
 
 
 def _download_here(packages: Sequence[str], work: Path) -> None:

@@ -1,34 +1,30 @@
 """A whole lab: its parts put together, brought up, and taken down without a trace."""
 
-import contextlib
 import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab import network
-from lab.addresses import LabPlan, plan
-from lab.consul import Consul
+from lab import cgroups, network
+from lab.claim import plan_of, with_addresses
+from lab.consul import Consul, ConsulServer
 from lab.daemon import Daemon
 from lab.errors import LabError
 from lab.host import Engine
 from lab.http import call, tail
 from lab.install import find
-from lab.members import Agent, Manager
-from lab.ports import free_port, is_free
+from lab.members import Agent, Manager, Router
 from lab.processes import Process, end_all, identify, marked, spawn
 from lab.registry import Registry, prepare
 from lab.state import EngineState, LabState, Store, machine_lock, other_labs
 
 NEWER = EngineState(generation="26.1", minimum_api="1.44")
 """An engine of the second generation that refuses old clients, as Engine 29 does."""
-_CGROUPS = Path("/sys/fs/cgroup")
 _END_TIMEOUT_S = 10.0
 _HEALTHY_TIMEOUT_S = 30.0
 _STATUS_OK = 200
@@ -48,20 +44,25 @@ class Lab:
         name: str = "lab",
         engines: int | Sequence[EngineState] = 3,
         *,
+        consul_servers: int = 1,
         agents: bool = True,
         manager: bool = True,
         manager_options: Sequence[str] = (),
         manager_port: int | None = None,
+        router: str = "",
     ) -> None:
         """Describe a lab; nothing is started yet.
 
         Args:
             name: names the lab on this machine.
             engines: how many, or one `EngineState` for each.
-            agents: whether `swarm join` runs beside each engine.
+            consul_servers: one, or several behind a client agent.
+            agents: whether `swarm agent` runs beside each engine.
             manager: whether `swarm manage` runs.
             manager_options: more flags for it.
             manager_port: its port on 127.0.0.1; by default 2375, or the next that is free.
+            router: the proxy that `swarm router` keeps at the edge, ``haproxy`` or ``nginx``;
+                by default there is no router.
         """
         wanted = [EngineState()] * engines if isinstance(engines, int) else list(engines)
         self.name = name
@@ -75,9 +76,11 @@ class Lab:
                 registry_port=0,
                 manager_port=0,
                 engines=tuple(wanted),
+                consul_servers=consul_servers,
                 agents=agents,
                 manager=manager,
                 manager_options=tuple(manager_options),
+                router=router,
             )
         )
 
@@ -109,8 +112,8 @@ class Lab:
         """Start everything and wait until it works; on failure take down what was started.
 
         Args:
-            keep_without_manager: leave the rest up when only the manager does not start, for
-                whoever is just changing it.
+            keep_without_manager: leave the rest up when only the manager or the router does not
+                start, for whoever is just changing it.
 
         Raises:
             LabError: not root, a program missing, the name in use, or a part did not start.
@@ -122,10 +125,10 @@ class Lab:
         try:
             self._start()
             started = True
-            self._start_manager()
+            self._start_members()
         except BaseException as exc:
             if started and keep_without_manager and isinstance(exc, LabError):
-                raise LabError(f"{exc} (the rest is up: `restart manager` tries again)") from exc
+                raise LabError(f"{exc} (the rest is up: `restart` tries again)") from exc
             self.down()
             raise
 
@@ -137,13 +140,13 @@ class Lab:
         """
         _require_root()
         with machine_lock():
-            self._thaw()
+            cgroups.thaw(self.name)
             self._end_processes()
-            self._remove_cgroups()
+            cgroups.remove(self.name)
             self._store.remove()
 
     def part(self, name: str) -> Engine | Daemon:
-        """Return the part called *name*: an engine, ``join-01``, ``consul``, ``manager`` ….
+        """Return the part called *name*: an engine, ``agent-01``, ``consul``, ``manager`` ….
 
         Raises:
             LabError: there is no such part; names those that there are.
@@ -155,11 +158,15 @@ class Lab:
 
     def parts(self) -> dict[str, Engine | Daemon]:
         """Return every part by name."""
-        parts: dict[str, Engine | Daemon] = {"consul": self.consul, "registry": self.registry}
+        parts: dict[str, Engine | Daemon] = {"consul": self.consul}
+        parts.update({server.name: server for server in self.consul_servers})
+        parts["registry"] = self.registry
         parts.update({engine.name: engine for engine in self.engines})
         parts.update({agent.name: agent for agent in self.agents})
         if self._wanted.manager:
             parts["manager"] = self.manager
+        if self._wanted.router:
+            parts["router"] = self.router
         return parts
 
     def statuses(self) -> dict[str, str]:
@@ -198,9 +205,9 @@ class Lab:
     def _assemble(self, state: LabState) -> None:
         """Make the objects of every part for *state*; starts nothing."""
         self._wanted = state
-        self.plan = _plan_of(state)
+        self.plan = plan_of(state)
         programs = cache(find)
-        self.consul = Consul(self._store, self.plan, lambda: programs().consul)
+        self._assemble_consul(lambda: programs().consul)
         self.registry = Registry(self._store, self.plan, programs)
         self.engines = [
             Engine(self._store, self.plan, host, wanted, programs)
@@ -212,6 +219,14 @@ class Lab:
             for engine, agent in zip(self.engines, self.agents, strict=True):
                 engine.agent = agent
         self.manager = Manager(self._store, self.plan, self.consul)
+        self.router = Router(self._store, self.plan, self.consul, programs)
+
+    def _assemble_consul(self, program: Callable[[], Path]) -> None:
+        self.consul = Consul(self._store, self.plan, program)
+        self.consul_servers = [
+            ConsulServer(self._store, self.plan, program, f"consul-{number}", address)
+            for number, address in enumerate(self.plan.consul_servers, 1)
+        ]
 
     def _claim(self) -> None:
         """Take an index and ports that no other lab has, and write the state file."""
@@ -224,48 +239,31 @@ class Lab:
                     )
                 # Left over by a power cut or a `kill -9` of everything.
                 self._end_processes()
-                self._remove_cgroups()
+                cgroups.remove(self.name)
             shutil.rmtree(self._store.folder, ignore_errors=True)
             shutil.rmtree(self._store.data, ignore_errors=True)
-            state = self._with_addresses()
+            others = [lab for lab in other_labs() if lab.name != self.name]
+            state = with_addresses(self._wanted, others, self._manager_port)
             self._store.write(state)
         self._assemble(state)
-
-    def _with_addresses(self) -> LabState:
-        labs = [lab for lab in other_labs() if lab.name != self.name]
-        index = next(i for i in range(len(labs) + 1) if i not in {lab.index for lab in labs})
-        wish = plan(index, len(self._wanted.engines))
-        taken = {port for lab in labs for port in (lab.consul_port, lab.manager_port)}
-        consul_port = free_port("127.0.0.1", wish.consul_port, taken)
-        manager_port = self._manager_port
-        if manager_port is None:
-            manager_port = free_port("127.0.0.1", wish.manager_port, taken | {consul_port})
-        elif self._wanted.manager and not is_free("127.0.0.1", manager_port):
-            raise LabError(
-                f"port {manager_port} on 127.0.0.1 is taken: choose another with --manager-port"
-            )
-        return replace(
-            self._wanted,
-            index=index,
-            consul_port=consul_port,
-            registry_port=free_port(wish.gateway, wish.registry_port),
-            manager_port=manager_port,
-        )
 
     def _start(self) -> None:
         network.connect_machine(self._start_switch(), self.plan)
         prepare(self._store, self.plan, find)
         starts: list[Callable[[], None]] = [self.consul.start, self.registry.start]
+        starts += [server.start for server in self.consul_servers]
         starts += [engine.start for engine in self.engines]
         _together(starts)
         _together([partial(self._load_images, engine) for engine in self.engines])
         _together([agent.start for agent in self.agents])
 
-    def _start_manager(self) -> None:
-        if self._wanted.manager:
-            self.manager.start()
-            if self.agents:
-                self.wait_healthy()
+    def _start_members(self) -> None:
+        starts: list[Callable[[], None]] = []
+        starts += [self.manager.start] if self._wanted.manager else []
+        starts += [self.router.start] if self._wanted.router else []
+        _together(starts)
+        if self._wanted.manager and self.agents:
+            self.wait_healthy()
 
     def _start_switch(self) -> Process:
         unshare = shutil.which("unshare")
@@ -294,37 +292,10 @@ class Lab:
         processes: list[Process] = []
         if self._store.exists():
             processes += self._store.read().processes.values()
+            processes += self.router.proxy()
         # What was started just before the state could be written is found by its mark.
         processes += [one for one in marked(str(self._store.folder)) if one != _self()]
         end_all(processes)
-
-    def _thaw(self) -> None:
-        """Let paused containers run: a frozen process does not even die."""
-        for group in _cgroups(self.name):
-            for file, thawed in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
-                with contextlib.suppress(FileNotFoundError):
-                    if (group / file).exists():
-                        (group / file).write_text(thawed)
-
-    def _remove_cgroups(self) -> None:
-        """Remove the containers' cgroups, which stay behind when a host loses its power."""
-        deadline = time.monotonic() + _END_TIMEOUT_S
-        while True:
-            remaining = [path for path in _cgroups(self.name) if not _rmdir(path)]
-            if not remaining:
-                return
-            if time.monotonic() > deadline:
-                raise LabError(f"the cgroup {remaining[0]} cannot be removed: it is in use")
-            time.sleep(0.05)
-
-
-def _plan_of(state: LabState) -> LabPlan:
-    return replace(
-        plan(state.index, len(state.engines)),
-        consul_port=state.consul_port,
-        registry_port=state.registry_port,
-        manager_port=state.manager_port,
-    )
 
 
 def _require_root() -> None:
@@ -339,28 +310,6 @@ def _together(actions: Sequence[Callable[[], None]]) -> None:
     with ThreadPoolExecutor(max_workers=len(actions)) as pool:
         for result in [pool.submit(action) for action in actions]:
             result.result()
-
-
-def _cgroups(name: str) -> list[Path]:
-    """Return the lab's cgroups in every hierarchy, the innermost first."""
-    tops = [*_CGROUPS.glob(f"*/swarm-lab/{name}"), _CGROUPS / "swarm-lab" / name]
-    found: list[Path] = []
-    for top in tops:
-        if top.is_dir():
-            found += [top, *(path for path in top.rglob("*") if path.is_dir())]
-            found.append(top.parent)
-    return sorted(set(found), key=lambda path: -len(path.parts))
-
-
-def _rmdir(path: Path) -> bool:
-    """Remove a cgroup; tell whether it is gone. The shared parent may stay for other labs."""
-    try:
-        path.rmdir()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return path.name == "swarm-lab" and any(child.is_dir() for child in path.iterdir())
-    return True
 
 
 def _self() -> Process | None:

@@ -1,4 +1,4 @@
-"""What the lab's plain processes have in common: Consul, the registry, the agents, the manager."""
+"""What the lab's plain processes have in common: Consul, the registry, the agents …."""
 
 import signal
 from abc import ABC, abstractmethod

@@ -51,7 +51,7 @@ class Engine:
         self.name = plan.name
         self.folder = store.data / plan.name
         self.agent: Daemon | None = None
-        """What runs `swarm join` beside the engine, if the lab has agents."""
+        """What runs `swarm agent` beside the engine, if the lab has agents."""
         self._store = store
         self._lab = lab
         self._wanted = wanted

@@ -1,36 +1,34 @@
 """Finds every program that the lab runs, and gets what is missing.
 
 What is on PATH is used as it is. Otherwise Docker and the network tools are installed as Debian
-packages; Consul, the image registry, the static busybox and the second engine generation are
-unpacked into the cache folder, so that the machine gains no service and no package source.
+packages; everything else is unpacked into the cache folder (`lab.parcels`), so that the machine
+gains no service and no package source.
 """
 
 import fcntl
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from lab import apt
+from lab import apt, parcels
 from lab.errors import LabError
 from lab.processes import SYSTEM_FOLDERS
 
-_DEBIAN_WITH_CONSUL = "bullseye"
-"""The last Debian release that ships a Consul server (1.8.7); it needs libc only."""
-_DEBIAN_WITH_NEWER_ENGINE = "trixie"
-"""Ships docker.io 26.1.5, which runs beside Debian 12's containerd and runc."""
-_NEWER_GENERATION = "26.1"
-_NEWER_PACKAGES = ("docker.io", "docker-cli", "docker-compose", "docker-buildx")
 _TOOLS = {"ip": "iproute2", "iptables": "iptables", "ps": "procps"}
 """What hosts and engines call, and the package it is in; `docker top` is the host's ps."""
+_SYSTEM_PYTHON = Path("/usr/bin/python3")
+"""Debian's own: compose 1.29 is a program for it, whatever Python runs the lab."""
+_SYSTEM_DOCKER = Path("/usr/bin/docker")
 _ELF_SEGMENT_INTERPRETER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Absolute paths of the programs that a lab runs."""
+    """Absolute paths of the programs that a lab and its tests run."""
 
     dockerd: Path
     docker: Path
@@ -38,8 +36,17 @@ class Programs:
     registry: Path
     busybox: Path
     """A statically linked one: it becomes an image."""
+    haproxy: Path
+    nginx: Path
+    """Its prefix has ``modules/ngx_stream_module.so``."""
+    older_docker: Path
+    """The docker command of generation 20.10."""
+    newer_docker: Path
+    """The docker command of generation 26.1."""
     newer_dockerd: Path
     """Engine 26.1 (its ``docker-proxy`` lies in the same folder)."""
+    compose_v1: Path
+    """The ``docker-compose`` 1.29 of its own, written in Python."""
     plugins: Path
     """Folder with the CLI plug-ins ``docker-compose`` and ``docker-buildx``."""
 
@@ -59,21 +66,18 @@ def install() -> Programs:
         return find()
     with _one_at_a_time():
         _install_packages()
-        _unpack_programs()
+        # A package just installed may have brought what a parcel is for: look again.
+        for name, parcel in _PARCELS.items():
+            if _look()[name] is None:
+                parcel.unpack(cache_folder())
     return find()
 
 
 def missing() -> list[str]:
     """Name what this machine still lacks; empty when the lab can start."""
-    tools = ("dockerd", "docker", *_TOOLS)
-    absent = [name for name in tools if _on_path(name) is None]
-    found = {
-        "consul": _consul(),
-        "docker-registry": _registry(),
-        "busybox (static)": _busybox(),
-        f"dockerd {_NEWER_GENERATION}": _newer_dockerd(),
-    }
-    return absent + [name for name, path in found.items() if path is None]
+    tools = [name for name in _TOOLS if _on_path(name) is None]
+    tools += [] if _SYSTEM_PYTHON.exists() else [str(_SYSTEM_PYTHON)]
+    return tools + [name.replace("_", " ") for name, path in _look().items() if path is None]
 
 
 def find() -> Programs:
@@ -85,52 +89,54 @@ def find() -> Programs:
     absent = missing()
     if absent:
         raise LabError(f"{', '.join(absent)} missing here: run `python -m lab install` as root")
-    return Programs(
-        dockerd=_present(_on_path("dockerd")),
-        docker=_present(_on_path("docker")),
-        consul=_present(_consul()),
-        registry=_present(_registry()),
-        busybox=_present(_busybox()),
-        newer_dockerd=_present(_newer_dockerd()),
-        plugins=cache_folder() / "trixie" / "usr" / "libexec" / "docker" / "cli-plugins",
-    )
+    found = {name: path for name, path in _look().items() if path is not None}
+    if len(found) != len(fields(Programs)):
+        raise LabError("a program vanished while the lab looked: run `python -m lab install`")
+    return Programs(**found)
+
+
+_PARCELS = {
+    "consul": parcels.CONSUL,
+    "registry": parcels.REGISTRY,
+    "busybox": parcels.BUSYBOX,
+    "haproxy": parcels.HAPROXY,
+    "nginx": parcels.NGINX,
+    "older_docker": parcels.OLDER_DOCKER,
+    "newer_dockerd": parcels.NEWER_DOCKER,
+    "compose_v1": parcels.COMPOSE_V1,
+}
+"""Field of `Programs` to the parcel that has it."""
+
+
+def _look() -> dict[str, Path | None]:
+    """Return where each field of `Programs` is, None for what is not there."""
+    cache = cache_folder()
+    unpacked = {name: parcel.find(cache) for name, parcel in _PARCELS.items()}
+    newer = unpacked["newer_dockerd"]
+    usr = newer.parents[1] if newer else None
+    return {
+        **unpacked,
+        "dockerd": _on_path("dockerd"),
+        "docker": _on_path("docker"),
+        "consul": _on_path("consul") or unpacked["consul"],
+        "registry": _on_path("docker-registry") or unpacked["registry"],
+        "busybox": _static_busybox() or unpacked["busybox"],
+        "older_docker": _older_docker() or unpacked["older_docker"],
+        "newer_docker": usr and usr / "bin" / "docker",
+        "plugins": usr and usr / "libexec" / "docker" / "cli-plugins",
+    }
 
 
 def _install_packages() -> None:
     wanted = {"dockerd": "docker.io", **_TOOLS}
     packages = [package for tool, package in wanted.items() if _on_path(tool) is None]
+    if not _SYSTEM_PYTHON.exists():
+        packages.append("python3")
     if packages:
         apt.install(packages)
     if _on_path("docker") is None:
         # Debian 12 has the client in docker.io; later releases in a package of its own.
         apt.install(["docker-cli"])
-
-
-def _unpack_programs() -> None:
-    cache = cache_folder()
-    if _registry() is None:
-        apt.unpack(["docker-registry"], _clear(cache / "registry"))
-    if _busybox() is None:
-        apt.unpack(["busybox-static"], _clear(cache / "busybox"))
-    if _consul() is None:
-        apt.unpack(["consul"], _clear(cache / "consul"), _DEBIAN_WITH_CONSUL)
-    if _newer_dockerd() is None:
-        apt.unpack(_NEWER_PACKAGES, _clear(cache / "trixie"), _DEBIAN_WITH_NEWER_ENGINE)
-
-
-def _clear(folder: Path) -> Path:
-    """Remove a half-made or outdated *folder* and return its path."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    return folder
-
-
-def _present(path: Path | None) -> Path:
-    if path is None:
-        raise LabError(
-            "a program vanished while the lab looked for it: run `python -m lab install`"
-        )
-    return path
 
 
 def _on_path(name: str) -> Path | None:
@@ -140,28 +146,17 @@ def _on_path(name: str) -> Path | None:
     return Path(found) if found else None
 
 
-def _consul() -> Path | None:
-    return _on_path("consul") or _in_cache("consul/usr/bin/consul")
-
-
-def _registry() -> Path | None:
-    return _on_path("docker-registry") or _in_cache("registry/usr/bin/docker-registry")
-
-
-def _newer_dockerd() -> Path | None:
-    return _in_cache("trixie/usr/sbin/dockerd")
-
-
-def _busybox() -> Path | None:
+def _static_busybox() -> Path | None:
     installed = _on_path("busybox")
-    if installed is not None and _is_static(installed):
-        return installed
-    return _in_cache("busybox/bin/busybox") or _in_cache("busybox/usr/bin/busybox")
+    return installed if installed is not None and _is_static(installed) else None
 
 
-def _in_cache(relative: str) -> Path | None:
-    path = cache_folder() / relative
-    return path if path.exists() else None
+def _older_docker() -> Path | None:
+    """Return the system's docker command if it is of the older generation."""
+    if not _SYSTEM_DOCKER.exists():
+        return None
+    done = subprocess.run([_SYSTEM_DOCKER, "--version"], capture_output=True, text=True, check=True)
+    return _SYSTEM_DOCKER if f" {parcels.OLDER_CLIENT}." in done.stdout else None
 
 
 def _is_static(program: Path) -> bool:

@@ -1,7 +1,8 @@
-"""The product's own processes in the lab: an agent on each host, one manager on this machine."""
+"""The product's own processes: an agent on each host, manager and router on this machine."""
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.addresses import LabPlan
@@ -9,17 +10,22 @@ from lab.consul import Consul
 from lab.daemon import Daemon
 from lab.host import Engine
 from lab.http import call
+from lab.install import Programs
 from lab.processes import Process, spawn
 from lab.state import Store
 
-_HEARTBEAT = ("--heartbeat", "5s", "--ttl", "20s")
+_HEARTBEAT = ("--heartbeat", "5s", "--ttl", "20s", "--services-ttl", "20s")
 """The shortest life that Consul grants a session, so that a dead host is missed soon."""
+_DRAIN = "10s"
+"""What the edge gives requests in progress when it stops; `stop` waits no longer than 20 s."""
+_NOTE = ("process id", "start time")
+"""What a router writes down of its proxy."""
 _STATUS_OK = 200
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class Agent(Daemon):
-    """`swarm join` on an engine's host: it loses its network and its life with the host."""
+    """`swarm agent` on an engine's host: it loses its network and its life with the host."""
 
     def __init__(self, store: Store, engine: Engine, consul: Consul) -> None:
         super().__init__(store, engine.plan.agent)
@@ -33,7 +39,9 @@ class Agent(Daemon):
 
     def _launch(self) -> Process:
         advertise = ["--advertise", self._engine.plan.endpoint]
-        command = _swarm("join", *advertise, *_HEARTBEAT, self._consul.uri_for_hosts)
+        # The host has this machine's files, so its engine's socket is not at the usual place.
+        engine = ["--engine", f"unix://{self._engine.socket}"]
+        command = _swarm("agent", *advertise, *engine, *_HEARTBEAT, self._consul.uri_for_hosts)
         return self._engine.enter(command, self.log, self.name, _environment())
 
 
@@ -73,6 +81,63 @@ class Manager(Daemon):
     def _launch(self) -> Process:
         options = self._store.read().manager_options
         command = _swarm("manage", "-H", self.url, *options, self._consul.uri)
+        return spawn(command, self.log, str(self._store.folder), _environment())
+
+
+class Router(Daemon):
+    """`swarm router` and its proxy at the edge; the proxy outlives a router that is killed."""
+
+    def __init__(
+        self, store: Store, plan: LabPlan, consul: Consul, programs: Callable[[], Programs]
+    ) -> None:
+        super().__init__(store, "router")
+        self._folder = store.folder / "router"
+        self._plan = plan
+        self._consul = consul
+        self._programs = programs
+
+    @property
+    def endpoint(self) -> str:
+        """Host and port at which the proxy takes requests."""
+        return f"{self._plan.gateway}:{self._plan.edge_port}"
+
+    @property
+    def status_endpoint(self) -> str:
+        """Host and port of the router's own pages."""
+        return f"{self._plan.gateway}:{self._plan.router_status_port}"
+
+    def ready(self) -> bool:
+        """Whether the router says how it is, and the proxy answers."""
+        is_up = call("GET", self.status_endpoint, "/status", timeout_s=2).status == _STATUS_OK
+        return is_up and call("GET", self.endpoint, "/", timeout_s=2).status > 0
+
+    def proxy(self) -> list[Process]:
+        """Return the proxy's processes that live, the main one first.
+
+        They are found by the router's own note: Nginx writes its title over the environment, and
+        with it over the mark by which the lab finds whatever else it started.
+        """
+        found = []
+        for note in self._folder.glob("*.pid"):
+            numbers = [int(word) for word in note.read_text(encoding="ascii").split()]
+            # A router that dies while it writes leaves an empty note.
+            main = Process(*numbers) if len(numbers) == len(_NOTE) else None
+            if main is not None and main.alive():
+                found += [main, *main.children()]
+        return found
+
+    def _launch(self) -> Process:
+        programs = self._programs()
+        proxy = self._store.read().router
+        program = programs.nginx if proxy == "nginx" else programs.haproxy
+        self._folder.mkdir(exist_ok=True)
+        command = _swarm(
+            "router",
+            *("--proxy", proxy, f"--{proxy}", str(program), "--exec", "auto"),
+            *("--config", str(self._folder / f"{proxy}.conf"), "--http", self.endpoint),
+            *("--status", self.status_endpoint, "--drain", _DRAIN),
+            self._consul.services_uri,
+        )
         return spawn(command, self.log, str(self._store.folder), _environment())
 
 

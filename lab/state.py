@@ -43,12 +43,19 @@ class LabState:
     registry_port: int
     manager_port: int
     engines: tuple[EngineState, ...]
+    consul_rpc_port: int = 0
+    consul_gossip_port: int = 0
+    consul_servers: int = 1
+    edge_port: int = 0
+    router_status_port: int = 0
     agents: bool = True
-    """Whether a `swarm join` runs beside each engine."""
+    """Whether a `swarm agent` runs beside each engine."""
     manager: bool = True
     """Whether the lab has a `swarm manage`."""
     manager_options: tuple[str, ...] = ()
     """More flags for the manager."""
+    router: str = ""
+    """The proxy at the edge, ``haproxy`` or ``nginx``; empty: the lab has no router."""
     processes: Mapping[str, Process] = field(default_factory=dict)
     """What it is (``consul``, ``dockerhost01``, ``dockerhost01/dockerd`` …) to the process."""
 

@@ -17,7 +17,9 @@ _STATE = LabState(
     registry_port=5000,
     manager_port=2395,
     engines=(EngineState(), EngineState(generation="26.1", minimum_api="1.44")),
+    consul_servers=3,
     manager_options=("--strategy", "binpack"),
+    router="nginx",
     processes={"consul": Process(12, 3456), "dockerhost01/dockerd": Process(77, 9)},
 )
 
