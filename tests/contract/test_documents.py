@@ -1,0 +1,136 @@
+"""What the operating guide tells people to copy works: Consul's policies, the managers' proxy."""
+
+import asyncio
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from discovery_consul_server import ConsulServer
+from fakes.engine import FakeEngine
+from registrator_tools import add, container_id, registering, until
+
+from discovery.base import Address
+from discovery.consul_http import ConsulHTTP
+from discovery.errors import DiscoveryUnavailableError
+from discovery.opening import open_discovery
+from discovery.uri import ConsulTarget
+from lab.install import find
+from services.marks import DrainMarks
+
+pytestmark = pytest.mark.contract
+
+GUIDE = Path(__file__).parents[2] / "docs" / "OPERATING.md"
+ROOT = "5d1c1c4e-2c1a-4a53-8c58-0f3b6f0d7a11"
+ENGINE = Address.parse("127.0.0.11:2375")
+
+
+def block(mark: str) -> str:
+    """The guide's block behind ``<!-- mark -->``."""
+    found = re.search(rf"<!-- {mark} -->\n```\w*\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert found is not None, f"the guide has no block for {mark}"
+    return found[1]
+
+
+class Guarded(NamedTuple):
+    """A Consul that refuses whoever has no right, and a token for each of the guide's policies."""
+
+    server: ConsulServer
+    tokens: dict[str, str]
+
+    def target(self, who: str, prefix: str) -> ConsulTarget:
+        port = self.server.ports["http"]
+        return ConsulTarget("127.0.0.1", port, prefix, "", token=self.tokens[who])
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    acl = {"enabled": True, "default_policy": "deny", "tokens": {"master": ROOT}}
+    server = ConsulServer(tmp_path_factory.mktemp("consul"), acl=acl)
+    server.headers = {"X-Consul-Token": ROOT}
+    server.start()
+    tokens = {}
+    for who in ("agent", "manager", "router"):
+        rules = block(f"policy: {who}")
+        assert server.call("PUT", "/acl/policy", {"Name": who, "Rules": rules}).is_success
+        token = server.call("PUT", "/acl/token", {"Policies": [{"Name": who}]})
+        tokens[who] = token.json()["SecretID"]
+    yield Guarded(server, tokens)
+    server.stop()
+
+
+async def test_an_agent_may_join_and_register(guarded: Guarded) -> None:
+    options = {"kv.token": guarded.tokens["agent"]}
+    joining = open_discovery(guarded.server.uri, options)
+    engine = FakeEngine()
+    await engine.start()
+    add(engine, 1, "web-1", env={"SERVICE_TAGS": "blue"})
+    services = guarded.target("agent", "services")
+    try:
+        await joining.register(ENGINE, 20)
+        async with registering(guarded.server, engine, consul=services):
+            keys = guarded.server.keys
+            await until(lambda: "services/web-80/dockerhost01:web-1:80" in keys())
+        await joining.deregister(ENGINE)
+    finally:
+        await joining.aclose()
+        await engine.stop()
+    left = guarded.server.keys()
+    assert not [key for key in left if key.startswith("swarm/")]
+
+
+async def test_a_manager_may_see_engines_and_drain(guarded: Guarded) -> None:
+    key = f"swarm/docker/swarm/nodes/{ENGINE}"
+    assert guarded.server.call("PUT", f"/kv/{key}", str(ENGINE)).is_success
+    discovery = open_discovery(guarded.server.uri, {"kv.token": guarded.tokens["manager"]})
+    watch = discovery.watch()
+    marks = DrainMarks(ConsulHTTP(guarded.target("manager", "services")), "services")
+    try:
+        assert await anext(watch) == {ENGINE}
+        async with marks.mark(container_id(1), 1) as is_marked:
+            assert is_marked
+    finally:
+        await watch.aclose()
+        await discovery.aclose()
+        await marks.aclose()
+
+
+async def test_a_router_may_read_services_and_nothing_else(guarded: Guarded) -> None:
+    assert guarded.server.call("PUT", "/kv/services/web-80/h:c:80", "10.0.0.1:1").is_success
+    http = ConsulHTTP(guarded.target("router", "services"))
+    try:
+        found = await http.listing("services/")
+        assert "services/web-80/h:c:80" in {entry.key for entry in found.entries}
+        assert (await http.listing("swarm/")).entries == ()
+        with pytest.raises(DiscoveryUnavailableError, match="permission denied"):
+            await http.create_session("not allowed", ttl_s=20)
+    finally:
+        await http.aclose()
+
+
+async def test_a_manager_may_not_write_services(guarded: Guarded) -> None:
+    http = ConsulHTTP(guarded.target("manager", "services"))
+    try:
+        session = await http.create_session("allowed", ttl_s=20)
+        with pytest.raises(DiscoveryUnavailableError, match="permission denied"):
+            await http.acquire("services/web-80/h:c:80", "x", flags=0, session=session)
+        await http.destroy_session(session)
+    finally:
+        await http.aclose()
+
+
+async def test_haproxy_takes_the_managers_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(block("checked: haproxy"))
+    checked = await asyncio.to_thread(
+        subprocess.run,
+        [str(find().haproxy), "-c", "-f", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "warning" not in checked.stderr.lower()
