@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from common.logs import level_of
 from common.version import VERSION
 from discovery.errors import DiscoveryError
-from swarm import create, join, manage, services
+from swarm import agent, create, join, manage, registrator, router, services
 from swarm import list as list_command
 from swarm.command import GLOBAL_FLAGS, HELP, Command, log_level
 from swarm.flags import Parsed, UsageError, parse
@@ -16,8 +16,11 @@ from swarm.help import VERSION_FLAG, command_help, program_help
 _COMMANDS = (
     manage.COMMAND,
     join.COMMAND,
+    registrator.COMMAND,
+    agent.COMMAND,
     list_command.COMMAND,
     services.COMMAND,
+    router.COMMAND,
     create.COMMAND,
 )
 _BY_NAME = {name: command for command in _COMMANDS for name in (command.name, command.alias)}

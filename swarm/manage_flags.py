@@ -50,6 +50,13 @@ _LISTENING = (
         env="SWARM_ADVERTISE",
         shown="HOST:PORT",
     ),
+    Flag(
+        ("publish",),
+        "serve published TCP ports at this address of the manager's machine too, and draw those"
+        " that are left open from the range (default 61000-65535)",
+        env="SWARM_PUBLISH",
+        shown="IP[:LOW-HIGH]",
+    ),
     Flag(("tls",), "use TLS to clients and to engines", "bool", default=False),
     Flag(
         ("tlsverify",),

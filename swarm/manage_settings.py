@@ -1,5 +1,7 @@
 """From the command line of ``swarm manage`` to the manager's settings."""
 
+import ipaddress
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -12,7 +14,7 @@ from common.hostport import (
 )
 from common.tls import TlsFiles, check_flags, server_context
 from discovery.uri import ConsulTarget, NodesTarget, Target, parse_uri
-from master.settings import DEFAULT_FILTERS, DEFAULT_HOSTS, Settings, SettingsError
+from master.settings import DEFAULT_FILTERS, DEFAULT_HOSTS, PUBLISH_PORTS, Settings, SettingsError
 from swarm.command import discovery_argument, discovery_options, log_level
 from swarm.flags import Parsed, UsageError, duration
 from swarm.manage_flags import CPU_SHARES, PULL_SCOPES
@@ -20,6 +22,10 @@ from swarm.manage_flags import CPU_SHARES, PULL_SCOPES
 _LOCAL_ENGINE = "unix:///var/run/docker.sock"
 _DEFAULT_OVERCOMMIT = 0.05
 _DEPRECATED_RETRY = 3
+_PUBLISH = re.compile(
+    r"(?:\[(?P<v6>[^\]]+)\]|(?P<ip>[^:]+)):(?P<first>[0-9]{1,5})-(?P<last>[0-9]{1,5})", re.ASCII
+)
+_MAX_PORT = 65535
 _LOOPBACK = frozenset({"", "0.0.0.0", "::", "::1", "localhost"})
 
 
@@ -38,6 +44,12 @@ class _ClusterOptions:
     overcommit: float
     create_retry: int
     cpu_shares_are_cores: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Publish:
+    address: str = ""
+    ports: tuple[int, int] = PUBLISH_PORTS
 
 
 def plan(parsed: Parsed) -> Plan:
@@ -60,6 +72,7 @@ def plan(parsed: Parsed) -> Plan:
     _check_replication(parsed, target)
     cluster = _cluster_options(parsed, warnings)
     hosts = parsed.many("host") or DEFAULT_HOSTS
+    publish = _publish(parsed.text("publish"))
     try:
         settings = Settings.checked(
             discovery=uri,
@@ -81,6 +94,8 @@ def plan(parsed: Parsed) -> Plan:
             refresh_on_node_filter=parsed.is_on("refresh-on-node-filter"),
             container_name_refresh_filter=parsed.text("container-name-refresh-filter"),
             services=_services(parsed, options, target),
+            publish_address=publish.address,
+            publish_ports=publish.ports,
             log_level=log_level(parsed),
         )
     except SettingsError as exc:
@@ -117,6 +132,22 @@ def _services(parsed: Parsed, options: dict[str, str], discovery: Target) -> str
     if uri and not isinstance(parse_uri(uri, options, environ=parsed.environ), ConsulTarget):
         raise UsageError("--services must be a consul:// address, as the agents' is")
     return uri
+
+
+def _publish(text: str) -> _Publish:
+    """Read ``10.0.0.1``, ``10.0.0.1:61000-62000``, ``::1`` or ``[::1]:61000-62000``."""
+    if not text:
+        return _Publish()
+    match = _PUBLISH.fullmatch(text)
+    address = (match["v6"] or match["ip"]) if match else text
+    first, last = (int(match["first"]), int(match["last"])) if match else PUBLISH_PORTS
+    try:
+        address = str(ipaddress.ip_address(address))
+    except ValueError as exc:
+        raise UsageError(f"--publish should be IP or IP:LOW-HIGH, not {text!r}") from exc
+    if not 0 < first <= last <= _MAX_PORT:
+        raise UsageError(f"--publish {text}: {first}-{last} is not a range of ports")
+    return _Publish(address, (first, last))
 
 
 def _check_retired(parsed: Parsed) -> None:

@@ -1,0 +1,34 @@
+"""Which ports somebody else on this machine has; a proxy's check does not see it."""
+
+import re
+import socket
+from collections.abc import Iterable
+
+from router.rules.render import Edge
+
+
+def taken(edge: Edge, wanted: Iterable[int], in_force: str) -> frozenset[int]:
+    """Return those of *wanted* that the proxy could not listen on.
+
+    *in_force* is the text of the file that it runs with: what stands there is its own.
+    """
+    return frozenset(
+        port
+        for port in wanted
+        if not _stands_in(edge.tcp_address(port), in_force) and not _is_free(edge.http_host, port)
+    )
+
+
+def _stands_in(address: str, text: str) -> bool:
+    return re.search(rf"(?<!\S){re.escape(address)}(?![0-9])", text) is not None
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
