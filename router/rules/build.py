@@ -1,8 +1,8 @@
 """From services to the model of an edge; pure, and the same for the same services.
 
-What a container says counts only where it is well formed (`router.rules.grammar`) and free: a bad value
-is refused and named, the rest of the service goes on. Whoever comes first by name gets what two
-claim: a host with a path, a port of the edge.
+What a container says counts only where it is well formed (`router.rules.grammar`) and free: a bad
+value is refused and named, the rest of the service goes on. Whoever comes first by name gets what
+two claim: a host with a path, a port of the edge.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """What a proxy is told: frozen values that any template can write down as they stand.
 
-Every text in here has passed `router.rules.grammar`, so none holds a character to which a proxy's file
-gives a meaning.
+Every text in here has passed `router.rules.grammar`, so none holds a character to which a proxy's
+file gives a meaning.
 """
 
 from collections.abc import Mapping
