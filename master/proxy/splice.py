@@ -9,6 +9,10 @@ from __future__ import annotations
 from common.http1 import ResponseHead
 from master.proxy.exchanges import Passed
 
+_NO_INPUT = (b"", b"\n", b"\r\n")
+"""What a client may have sent behind its request without meaning the container. Jenkins'
+docker-plugin prints its JSON as a line; an engine loses that line's end too."""
+
 
 class Hijacked(Passed):
     """Splices client and engine once the engine has switched; any other answer is passed on.
@@ -30,7 +34,8 @@ class Hijacked(Passed):
         # As it came, "Connection: Upgrade" included: clients look for it.
         self._request.send_head(head, head.headers.lines)
         self._spliced = True
-        if early := self._request.take_over(self):
+        early = self._request.take_over(self)
+        if early not in _NO_INPUT:
             self._connection.write(early)
         self._connection.go_raw()
 

@@ -2,9 +2,8 @@
 
 import base64
 import os
-from pathlib import Path
 
-from integration_tools import Api, Cli, Terminal, message, read_all, read_head, unframed
+from integration_tools import Api, Cli, message, read_all, read_head, unframed
 
 ECHO = ["sh", "-c", "while read line; do echo got $line; done; echo end; sleep 0.3; echo late"]
 
@@ -58,24 +57,6 @@ def test_a_client_that_is_killed_leaves_the_container_running(docker: Cli, api: 
         assert client.stdout.readline() == b"tick\n"
         client.kill()
     assert api.get("/containers/web/json")["State"]["Running"]
-
-
-def test_detach_keys(docker: Cli, unix_socket: Path) -> None:
-    # Over plain tcp:// the client itself cannot detach (against an engine neither).
-    local = Cli(docker.program, f"unix://{unix_socket}")
-    local("run", "-dit", "--name", "web", "busybox", "sh")
-    with Terminal(local, "attach", "web") as terminal:
-        terminal.type("echo a$((1+1))b\n")
-        terminal.expect("a2b")
-        terminal.type("\x10\x11")
-        terminal.end(10)
-    assert local("inspect", "-f", "{{.State.Running}}", "web").line == "true"
-    with Terminal(local, "attach", "--detach-keys", "ctrl-x,x", "web") as terminal:
-        terminal.type("echo a$((1+2))b\n")
-        terminal.expect("a3b")
-        terminal.type("\x18x")
-        terminal.end(10)
-    assert local("inspect", "-f", "{{.State.Running}}", "web").line == "true"
 
 
 def test_two_clients_see_the_same(docker: Cli) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import docker as docker_py
 import pytest
 from docker.errors import BuildError
-from integration_tools import Api, Cli, docker_clients, message, until
+from integration_tools import Api, Cli, message, until
 
 from lab.cluster import Lab
 from lab.install import find
@@ -66,10 +66,7 @@ def buildx(docker: Cli, tmp_path: Path) -> Cli:
 @pytest.fixture
 def old_buildkit(docker: Cli) -> Cli:
     """A client of 20.10, which has BuildKit's build go over ``/build`` and ``/session``."""
-    program = docker_clients().get("20.10")
-    if program is None:
-        pytest.skip("this machine has no docker client of 20.10")
-    return replace(docker, program=program, environment={"DOCKER_BUILDKIT": "1"})
+    return replace(docker, program=find().older_docker, environment={"DOCKER_BUILDKIT": "1"})
 
 
 @pytest.fixture(params=["classic", "buildx", "old_buildkit"])

@@ -1,16 +1,14 @@
-"""Docker Compose over three hosts, as a plug-in of the docker client."""
+"""A Docker Compose project keeps together, and is left as it is while its file says the same."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration_tools import Api, Cli, docker_config
+from compose_tools import GENERATIONS, Compose, new_project
+from integration_tools import Api
 from network_tools import hosts_with, remove_networks
 
 from lab.cluster import Lab
-from lab.install import find
 
 _TWO_NETWORKS = """
 services:
@@ -42,7 +40,6 @@ services:
     image: busybox
     command: sleep 600
     init: true
-    deploy: {replicas: 2}
   db:
     image: busybox
     command: sleep 600
@@ -56,76 +53,58 @@ def _no_networks(lab: Lab) -> Iterator[None]:
     remove_networks(lab)
 
 
-@pytest.fixture
-def compose(docker: Cli, tmp_path: Path) -> Cli:
-    """`docker compose` in a folder of its own; the plug-in is the lab's."""
-    plugins = tmp_path / "config" / "cli-plugins"
-    plugins.mkdir(parents=True)
-    (plugins / "docker-compose").symlink_to(find().plugins / "docker-compose")
-    assert docker_config()
-    environment = {"DOCKER_CONFIG": str(plugins.parent), "COMPOSE_PROJECT_NAME": "shop"}
-    return replace(docker, environment=environment)
+@pytest.fixture(params=GENERATIONS)
+def shop(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Compose:
+    """A project, not up yet."""
+    return new_project(lab, request.param, tmp_path, _DEFAULT_NETWORK)
 
 
-def _file(tmp_path: Path, text: str) -> tuple[str, ...]:
-    path = tmp_path / "compose.yml"
-    path.write_text(text)
-    return ("compose", "--progress", "plain", "-f", str(path))
+def _ping(shop: Compose, service: str, other: str) -> None:
+    """Let one service reach another by name."""
+    shop("exec", "-T", service, "ping", "-c", "1", "-W", "3", other)
 
 
-def _started(api: Api) -> dict[str, str]:
-    """IDs of containers by name."""
-    return {row["Names"][0]: row["Id"] for row in api.get("/containers/json")}
-
-
-def test_up_twice_recreates_nothing(lab: Lab, compose: Cli, api: Api, tmp_path: Path) -> None:
-    file = _file(tmp_path, _DEFAULT_NETWORK)
-    compose(*file, "up", "-d", timeout_s=60)
-    first = _started(api)
-    assert len(first) == 3
-    assert len({api.node_of(container) for container in first.values()}) == 1
-    shown = compose(*file, "ps", "--format", "json").out
-    names = {json.loads(line)["Name"] for line in shown.splitlines()}
-    assert names == {"shop-web-1", "shop-web-2", "shop-db-1"}
-    again = compose(*file, "up", "-d", timeout_s=60)
-    assert "Recreate" not in again.err
-    assert _started(api) == first
-    compose(*file, "exec", "-T", "web", "ping", "-c", "1", "-W", "3", "db")
-    compose(*file, "exec", "-T", "db", "ping", "-c", "1", "-W", "3", "web")
-    compose(*file, "down", "-t", "1", timeout_s=60)
+def test_up_twice_recreates_nothing(lab: Lab, shop: Compose, api: Api) -> None:
+    shop("up", "-d", "--scale", "web=2")
+    first = shop.ids()
+    assert set(first) == {shop.name("web", 1), shop.name("web", 2), shop.name("db")}
+    assert len(shop.nodes()) == 1
+    again = shop("up", "-d", "--scale", "web=2")
+    assert "Recreat" not in again.err
+    assert shop.ids() == first
+    _ping(shop, "web", "db")
+    _ping(shop, "db", "web")
+    shop("down", "-t", "1")
     assert api.get("/containers/json?all=1") == []
     assert hosts_with(lab, "shop_default") == []
     assert [row["Name"] for row in api.get("/networks")] == ["bridge", "host", "none"]
 
 
-def test_services_of_two_networks_keep_together(
-    lab: Lab, compose: Cli, api: Api, tmp_path: Path
-) -> None:
-    file = _file(tmp_path, _TWO_NETWORKS)
-    compose(*file, "up", "-d", timeout_s=60)
-    first = _started(api)
-    assert len({api.node_of(container) for container in first.values()}) == 1
+def test_services_of_two_networks_keep_together(lab: Lab, shop: Compose, api: Api) -> None:
+    shop.write(_TWO_NETWORKS)
+    shop("up", "-d")
+    first = shop.ids()
+    assert len(shop.nodes()) == 1
     for service, other in (("web", "database"), ("web", "probe"), ("probe", "web")):
-        compose(*file, "exec", "-T", service, "ping", "-c", "1", "-W", "3", other)
+        _ping(shop, service, other)
     networks = {row["Name"]: row["Id"] for row in api.get("/networks")}
-    joined = api.get("/containers/shop-web-1/json")["NetworkSettings"]["Networks"]
+    joined = api.get(f"/containers/{shop.name('web')}/json")["NetworkSettings"]["Networks"]
     assert {name: end["NetworkID"] for name, end in joined.items()} == {
         name: networks[name] for name in ("shop_front", "shop_back")
     }
-    again = compose(*file, "up", "-d", timeout_s=60)
-    assert "Recreate" not in again.err
-    assert _started(api) == first
-    compose(*file, "down", "-t", "1", timeout_s=60)
+    again = shop("up", "-d")
+    assert "Recreat" not in again.err
+    assert shop.ids() == first
+    shop("down", "-t", "1")
     assert (hosts_with(lab, "shop_front"), hosts_with(lab, "shop_back")) == ([], [])
 
 
-def test_a_changed_service_alone_is_recreated(compose: Cli, api: Api, tmp_path: Path) -> None:
-    file = _file(tmp_path, _DEFAULT_NETWORK)
-    compose(*file, "up", "-d", timeout_s=60)
-    first = _started(api)
-    _file(tmp_path, _DEFAULT_NETWORK.replace("  db:\n", "  db:\n    environment: [NEW=1]\n"))
-    compose(*file, "up", "-d", "-t", "1", timeout_s=60)
-    second = _started(api)
-    assert {name for name in first if first[name] != second.get(name)} == {"/shop-db-1"}
-    compose(*file, "exec", "-T", "web", "ping", "-c", "1", "-W", "3", "db")
-    compose(*file, "down", "-t", "1", timeout_s=60)
+def test_a_changed_service_alone_is_recreated(shop: Compose) -> None:
+    shop("up", "-d")
+    first = shop.ids()
+    shop.write(_DEFAULT_NETWORK.replace("  db:\n", "  db:\n    environment: [NEW=1]\n"))
+    shop("up", "-d", "-t", "1")
+    second = shop.ids()
+    assert {name for name in first if first[name] != second.get(name)} == {shop.name("db")}
+    _ping(shop, "web", "db")
+    shop("down", "-t", "1")
