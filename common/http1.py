@@ -18,9 +18,12 @@ HEAD_LIMIT = 1 << 20
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(rb"[\x21-\x7e]+")
+_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]+")
+_CHUNK_DIGITS = 16
+"""Go's limit: what is longer overflows 64 bits."""
 
 HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade"})
 """Headers that speak of one connection and not of the message (transfer-encoding is kept: the
@@ -104,7 +107,7 @@ class RequestHead:
 
     method: str
     target: bytes
-    """As it came: path and query, percent-encoded."""
+    """As it came: path and query, percent-encoded, ASCII."""
     version: tuple[int, int]
     headers: Headers
 
@@ -144,7 +147,8 @@ def parse_request(block: bytes) -> RequestHead:
         raise BadMessageError("malformed HTTP request")
     if parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
         raise BadMessageError("unsupported HTTP version", 505)
-    target = parts[1]
+    # curl sends what was typed; engines take it, and other programs' heads have to be ASCII.
+    target = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], parts[1])
     if not target.startswith(b"/"):
         target = _origin_form(target)
     version = (1, 1) if parts[2] == b"HTTP/1.1" else (1, 0)
@@ -293,6 +297,8 @@ class ChunkedScanner:
             size = line.partition(b";")[0].strip()
             if not _CHUNK_SIZE.fullmatch(size):
                 raise BadMessageError("invalid byte in chunk length")
+            if len(size) > _CHUNK_DIGITS:
+                raise BadMessageError("http chunk length too large")
             self._left = int(size, 16)
             self._state = "data" if self._left else "trailer"
 

@@ -53,7 +53,8 @@ class _Answer:
             self._writable.set()
 
     def on_data(self, data: bytes) -> None:
-        assert self._scanner is not None
+        if self._scanner is None:
+            return  # given up before its head was here: the connection is about to be dropped
         pieces: list[bytes] = []
         try:
             self._scanner.feed(data, pieces)

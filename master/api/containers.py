@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Request, Response
 
 from master.api.deps import Client, Query, RegistryAuth, TheManager, Version
 from master.api.json_body import json_body
+from master.api.sender import Sender
 from master.cluster.containers.listing import ListQuery
 from master.cluster.containers.row import name_style
 from master.operations.create import CreateCall
@@ -44,7 +45,8 @@ async def create(
         client=client,
         headers=auth,
     )
-    answer = await manager.creator.create(call)
+    # It may take as long as copying an image does.
+    answer = await Sender(request).while_it_waits(manager.creator.create(call))
     return Response(answer, 201, media_type="application/json")
 
 

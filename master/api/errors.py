@@ -8,6 +8,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from engine.errors import EngineStatusError, EngineUnreachableError
 from master.errors import ManagerError
@@ -15,6 +16,8 @@ from scheduler.errors import BadExpressionError, SchedulingError
 
 _log = logging.getLogger(__name__)
 
+_NOBODY = 499
+"""The status of an answer that nobody reads: the client has left."""
 _MESSAGE_LIMIT = 16_384
 """Characters: a request may quote a name of a megabyte back at us."""
 
@@ -61,6 +64,9 @@ def install(app: FastAPI) -> None:
         status = 404 if exc.status_code in (404, 405) else exc.status_code
         return answer(status, "page not found" if status == 404 else str(exc.detail))  # noqa: PLR2004
 
+    async def client_left(_: Request, __: Exception) -> Response:
+        return Response(status_code=_NOBODY)
+
     async def unexpected(request: Request, exc: Exception) -> Response:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=exc)
         return answer(500, "the manager failed to answer; its log says why")
@@ -71,4 +77,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(EngineUnreachableError, engine_unreachable)
     app.add_exception_handler(RequestValidationError, bad_request)
     app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(ClientDisconnect, client_left)
     app.add_exception_handler(Exception, unexpected)

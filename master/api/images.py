@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 
-from master.api import errors
 from master.api.deps import Client, Query, RegistryAuth, TheManager, Version
+from master.api.sender import Sender
 from master.cluster.images.listing import ImageQuery
 from master.cluster.model import ApiVersion
 from master.errors import BadRequestError
@@ -43,7 +43,8 @@ async def pull(
     """
     if query.get("fromImage"):
         call = PullCall(dict(query), version, client, auth)
-        return StreamingResponse(await manager.puller.pull(call), media_type=JSON)
+        lines = await Sender(request).while_it_waits(manager.puller.pull(call))
+        return StreamingResponse(lines, media_type=JSON)
     if not query.get("fromSrc"):
         raise BadRequestError("invalid reference format")
     return await _loaded(manager.loader.import_image, request, version)
@@ -80,14 +81,11 @@ async def remove(
 
 
 async def _loaded(
-    verb: Callable[[LoadCall], Awaitable[AsyncIterator[bytes]]],
+    verb: Callable[[LoadCall], Coroutine[Any, Any, AsyncIterator[bytes]]],
     request: Request,
     version: ApiVersion,
 ) -> Response:
-    call = LoadCall(request.stream(), request.query_params.multi_items(), version)
-    try:
-        lines = await verb(call)
-    except ClientDisconnect:
-        # Nobody is there to read this; the engines were told by the break itself.
-        return errors.answer(400, "unexpected EOF")
-    return StreamingResponse(lines, media_type=JSON)
+    has_body = request.query_params.get("fromSrc", "-") == "-"
+    sender = Sender(request, is_read=not has_body)
+    call = LoadCall(sender.pieces(), request.query_params.multi_items(), version)
+    return StreamingResponse(await sender.while_it_waits(verb(call)), media_type=JSON)

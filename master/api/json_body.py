@@ -32,7 +32,9 @@ async def json_body(request: Request) -> bytes:
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind and kind != "application/json":
-        raise BadRequestError(f"Content-Type specified ({content_type}) must be 'application/json'")
+        raise BadRequestError(
+            f"unsupported Content-Type header ({content_type}): must be 'application/json'"
+        )
     pieces: list[bytes] = []
     size = 0
     async for piece in request.stream():

@@ -9,6 +9,7 @@ from starlette.responses import StreamingResponse
 
 from master.api.deps import RegistryAuth, TheManager, Version
 from master.api.json_body import json_body
+from master.api.sender import Sender
 from master.operations.plugins import PluginCall
 
 router = APIRouter(tags=["plugins"])
@@ -32,9 +33,10 @@ async def plugins(manager: TheManager, call: Call) -> Response:
 
 
 @router.post("/plugins/pull")
-async def install(manager: TheManager, call: Call) -> Response:
+async def install(request: Request, manager: TheManager, call: Call) -> Response:
     """``POST /plugins/pull``: on every node, progress as it comes."""
-    return StreamingResponse(await manager.plugins.install(call), media_type=JSON)
+    lines = await Sender(request).while_it_waits(manager.plugins.install(call))
+    return StreamingResponse(lines, media_type=JSON)
 
 
 @router.get("/plugins/{reference:path}/json")
@@ -44,9 +46,10 @@ async def inspect(reference: str, manager: TheManager, call: Call) -> Response:
 
 
 @router.post("/plugins/{reference:path}/upgrade")
-async def upgrade(reference: str, manager: TheManager, call: Call) -> Response:
+async def upgrade(reference: str, request: Request, manager: TheManager, call: Call) -> Response:
     """``POST /plugins/{name}/upgrade``: on every node, progress as it comes."""
-    return StreamingResponse(await manager.plugins.upgrade(reference, call), media_type=JSON)
+    lines = await Sender(request).while_it_waits(manager.plugins.upgrade(reference, call))
+    return StreamingResponse(lines, media_type=JSON)
 
 
 @router.post("/plugins/{reference:path}/enable")

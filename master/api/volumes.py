@@ -23,7 +23,7 @@ async def volumes(manager: TheManager, query: Query) -> Response:
 @router.post("/volumes/create", status_code=201)
 async def create(request: Request, manager: TheManager, version: Version) -> Response:
     """``POST /volumes/create``: the existing one of that name, or a new one where it fits."""
-    body = await json_body(request)
+    body = await json_body(request) or b"{}"  # newer engines take none for a nameless volume
     return Response(await manager.volumes.create(body, version), 201, media_type=JSON)
 
 

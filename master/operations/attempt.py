@@ -23,10 +23,17 @@ class Attempt:
     fetched: set[str] = field(default_factory=set)
     only: set[str] | None = None
     """Engines that have the image, once another one couldn't get it."""
+    lack: str = ""
+    """Which one couldn't, and why."""
 
     def exclude(self, engine: Engine, error: EngineError) -> None:
         """Don't try it again."""
         self.excluded[engine.address] = error
+
+    def lacks_image(self, engine: Engine, holders: set[str], error: EngineError) -> None:
+        """It can't be had on *engine*: only its *holders* are left."""
+        self.only = holders - {engine.address}
+        self.lack = f"node {engine.name} can't get the image: {error.message}"
 
     def left(self, nodes: list[Node]) -> list[Node]:
         """The nodes that are worth a try.

@@ -8,6 +8,7 @@ import orjson
 
 from engine.client import EngineClient
 from master.cluster.model import ApiVersion, Engine
+from master.cluster.shims import image_row
 from master.cluster.system.usage_merge import Answer, ShownName, merged_usage
 from master.cluster.volumes.listing import shown_name
 from master.operations.fanout import answer_of, ask_all
@@ -40,6 +41,8 @@ async def disk_usage(
     found = await ask_all(fleet, ask, deadline_s=_LIMIT_S)
     found.raise_if_all_failed()
     usage = merged_usage([answer for _, answer in found.answers], volume_names(fleet))
+    if isinstance(images := usage.get("Images"), list):
+        usage["Images"] = [image_row(row, version) for row in images]
     return orjson.dumps(usage) + b"\n", found.headers
 
 

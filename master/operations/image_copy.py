@@ -16,6 +16,7 @@ from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
 from master.cluster.images.holders import is_digest, sources_for
 from master.cluster.images.merge import failure
 from master.cluster.model import Engine
+from master.errors import ManagerError
 from master.operations.progress import json_lines
 from master.supervisor.fleet import Fleet
 
@@ -48,19 +49,24 @@ class ImageCopier:
         """Copy an image to *target* from whoever has it.
 
         Returns:
-            Whether it is there now; False if nobody had it, or nobody could send it.
+            Whether it is there now; False if nobody had it.
+
+        Raises:
+            EngineError: nobody who had it could bring it here: the last one's error.
         """
         if is_digest(reference):
             return False
+        failed: EngineError | None = None
         for source in sources_for(self._fleet.state, reference, target):
             try:
                 await self.copy(reference, source, target)
-            except EngineError as exc:
-                _log.warning(
-                    "copy of %s from %s to %s failed: %s", reference, source.name, target.name, exc
-                )
+            except (EngineError, ManagerError) as exc:
+                failed = EngineError(target.address, f"no copy from {source.name}: {exc}")
+                _log.warning("%s has %s of %s", target.name, failed, reference)
             else:
                 return True
+        if failed is not None:
+            raise failed
         return False
 
     async def copy(self, reference: str, source: Engine, target: Engine) -> None:

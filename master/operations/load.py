@@ -14,7 +14,7 @@ from master.cluster.images.holders import image_holders
 from master.cluster.images.merge import error_line, failure
 from master.cluster.model import ApiVersion, Engine
 from master.operations.images import Images
-from master.operations.progress import MergedProgress
+from master.operations.progress import MergedProgress, begun
 from master.operations.spool import Spool
 from master.supervisor.fleet import Fleet
 
@@ -79,7 +79,7 @@ class Loader:
             await asyncio.gather(filling, return_exceptions=True)
             spool.close()
             raise
-        return _and_close(merged.lines(), spool)
+        return await begun(_and_close(await merged.lines(), spool))
 
     async def import_image(self, call: LoadCall) -> AsyncIterator[bytes]:
         """``POST /images/create?fromSrc=…``: on one engine, since each would make its own image.
@@ -108,7 +108,8 @@ class Loader:
 
         merged = MergedProgress("import", [engine], self._fleet, ask)
         await merged.start()
-        return self._and_follow(merged.lines(), engine, reference if repository else "")
+        lines = await merged.lines()
+        return self._and_follow(lines, engine, reference if repository else "")
 
     async def _and_follow(
         self, lines: AsyncIterator[bytes], engine: Engine, reference: str
@@ -154,6 +155,7 @@ async def _both(filling: asyncio.Task[None], merged: MergedProgress) -> None:
 
 async def _and_close(lines: AsyncIterator[bytes], spool: Spool) -> AsyncIterator[bytes]:
     try:
+        yield b""
         async for line in lines:
             yield line
     finally:

@@ -335,9 +335,9 @@ class Networks:
 
 
 def _is_well_formed(body: Mapping[str, Any]) -> bool:
-    """Whether the driver is a text, and the labels are such that ours can stand among them."""
-    labels = body.get("Labels") or {}
-    if not isinstance(labels, dict):
+    """Whether the driver is a text, and what we write over is of the type that it has to be."""
+    labels = {} if body.get("Labels") is None else body["Labels"]
+    if not isinstance(labels, dict) or not isinstance(body.get("CheckDuplicate"), bool | None):
         return False
     return all(isinstance(text, str) for text in (body.get("Driver") or "", *labels.values()))
 

@@ -136,7 +136,7 @@ class Plugins:
 
         merged = MergedProgress(f"POST {path}", targets, self._fleet, open_on)
         await merged.start()
-        return merged.lines()
+        return await merged.lines()
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

@@ -22,7 +22,7 @@ Opener = Callable[[Engine], AbstractAsyncContextManager[AsyncIterator[bytes]]]
 
 
 class MergedProgress:
-    """The call, running on every target; `start` it, then read `lines` to their end."""
+    """The call, running on every target; `start` it, then take its `lines`."""
 
     def __init__(self, what: str, targets: Sequence[Engine], fleet: Fleet, opener: Opener) -> None:
         """*what* is for the log: ``pull of busybox``."""
@@ -61,9 +61,13 @@ class MergedProgress:
             raise next(iter(self._failures.values()))
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """The merged progress, then what failed."""
+        """The merged progress, then what failed. Who drops it ends the call on every engine."""
+        return await begun(self._read())
+
+    async def _read(self) -> AsyncIterator[bytes]:
         left = len(self._tasks) - self._ended_before
         try:
+            yield b""
             while left:
                 piece = await self._queue.get()
                 if piece is None:
@@ -113,6 +117,17 @@ class MergedProgress:
         shown = line if len(self._targets) == 1 else self._progress.line(line, engine.name)
         if shown is not None:
             await self._queue.put(shown)
+
+
+async def begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Return *pieces* behind their first one, which is empty.
+
+    What stands in a generator's ``finally`` happens only if it has begun: a client that leaves just
+    before its answer begins would leave everything behind that was started for it.
+    """
+    first = await anext(pieces)
+    assert first == b""
+    return pieces
 
 
 async def json_lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

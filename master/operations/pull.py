@@ -87,23 +87,35 @@ class Puller:
         platform is asked for, the registry is the one that can choose.
 
         Raises:
-            EngineError: it can't be had.
+            EngineError: it can't be had; why it couldn't be copied, if an engine has it.
         """
-        if not platform and await self._copier.bring(image, engine):
-            return
+        uncopied: EngineError | None = None
+        if not platform:
+            try:
+                if await self._copier.bring(image, engine):
+                    return
+            except EngineError as exc:
+                uncopied = exc
+        try:
+            await self._pull_on(engine, image, platform, headers)
+        except EngineError as exc:
+            raise uncopied or exc from exc
+        self._fleet.touch_images(engine.address)
+
+    async def _pull_on(
+        self, engine: Engine, image: str, platform: str, headers: Mapping[str, str]
+    ) -> None:
         reference = parse_reference(image)
         query = {"fromImage": reference.name, "tag": reference.digest or reference.tag}
         if platform:
             query["platform"] = platform
-        call = PullCall(query, engine.api_version, "", headers)
         client = self._fleet.client(engine.address)
         async with client.stream(
-            "POST", "/images/create", query, headers=_passed(call.headers)
+            "POST", "/images/create", query, headers=_passed(headers)
         ) as pieces:
             async for line in json_lines(pieces):
                 if (said := failure(line)) is not None:
                     raise EngineStatusError(engine.address, 500, said)
-        self._fleet.touch_images(engine.address)
 
     async def freshen(self, image: str, engine: Engine) -> None:
         """Bring *image* to an engine that has it, but not the one that got this tag last.
@@ -139,7 +151,7 @@ class Puller:
         targets = self.targets(call)
         merged = MergedProgress(f"pull of {call.reference}", targets, self._fleet, ask)
         await merged.start()
-        return merged.lines()
+        return await merged.lines()
 
 
 def _passed(headers: Mapping[str, str]) -> dict[str, str]:

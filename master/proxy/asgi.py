@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -14,10 +15,13 @@ from common.http1 import BodyScanner, RequestHead, write_head
 from master.proxy.connection import ClientConnection
 
 if TYPE_CHECKING:
+    from uvicorn._types import HTTPScope
+
     from master.cluster.model import ApiVersion
 
-_NOT_PASSED = frozenset({b"connection", b"upgrade", b"keep-alive"})
-"""uvicorn must neither switch protocols nor decide when this connection ends."""
+_NOT_PASSED = frozenset({b"connection", b"upgrade", b"keep-alive", b"content-length"})
+"""uvicorn must neither switch protocols nor decide when this connection ends; a length that is said
+twice, in agreement, is passed once."""
 
 
 class _Flow(FlowControl):
@@ -70,6 +74,8 @@ class AsgiLane(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cycle.default_headers = self._front.standard_headers()
+        assert self.current is not None
+        self.current.address(cycle.scope)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -99,15 +105,23 @@ class AsgiRequest:
         self.state = {"api_version": version}
         """What FastAPI finds in the request's scope."""
 
+    def address(self, scope: HTTPScope) -> None:
+        """Write into *scope* what is asked for.
+
+        httptools reads no target of more than 64 KB, and a filter by a thousand IDs is longer.
+        """
+        scope["path"] = unquote(self._path)
+        scope["raw_path"] = self._path.encode("ascii")
+        scope["query_string"] = self.head.query
+
     def normalised_head(self) -> bytes:
-        """The head as uvicorn shall see it."""
-        target = self._path.encode("ascii")
-        if self.head.query:
-            target += b"?" + self.head.query
+        """The head as uvicorn shall see it, but for its target: see `address`."""
         lines = self.head.headers.without(_NOT_PASSED)
+        if length := self.head.headers.get(b"content-length"):
+            lines.append((b"Content-Length", length))
         if not self.head.keeps_alive:
             lines.append((b"Connection", b"close"))
-        start = b"%s %s HTTP/1.1" % (self.head.method.encode("ascii"), target)
+        start = b"%s / HTTP/1.1" % self.head.method.encode("ascii")
         return write_head(start, lines)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from common.http1 import (
     HOP_BY_HOP,
@@ -48,6 +48,9 @@ class Passed:
             return
         self._status = head.status
         self._on_answer(head.status)
+        self._pass_head(head)
+
+    def _pass_head(self, head: ResponseHead) -> None:
         unknown_end = isinstance(response_body(head, self._request.head.method), CloseScanner)
         self._keep = not (self._request.route.streams or unknown_end)
         self._request.send_head(head, self._lines(head))
@@ -76,6 +79,10 @@ class Passed:
         """The engine takes more."""
         self._request.resume_body()
 
+    async def finished(self) -> None:
+        """Return when the client has been answered."""
+        await self.done
+
     def _finish(self, *, keep: bool) -> None:
         if not self._request.body_done:
             # The engine wants no more of it: what the connection still owes it is never sent.
@@ -96,6 +103,44 @@ class Passed:
         if not self._keep or not self._request.keeps_alive:
             lines.append((b"Connection", b"close"))
         return lines
+
+
+class Held(Passed):
+    """Holds the news that it worked (204) back until *ready*; other answers are passed on."""
+
+    def __init__(
+        self,
+        request: ClientRequest,
+        connection: EngineConnection,
+        on_answer: Callable[[int], None],
+        ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(request, connection, on_answer)
+        self._ready = ready
+        self._head: ResponseHead | None = None
+
+    def on_head(self, head: ResponseHead) -> None:
+        """Keep it, if it is good news."""
+        if head.status == 204:  # noqa: PLR2004
+            self._head = head
+        else:
+            super().on_head(head)
+
+    def on_end(self) -> None:
+        """It has been done; the client hears of it later."""
+        if self._head is None:
+            super().on_end()
+            return
+        self._on_answer(self._head.status)
+        self._resolve(None)
+
+    async def finished(self) -> None:
+        """Return when the client has been answered."""
+        await self.done
+        if self._head is not None:
+            await self._ready()
+            self._pass_head(self._head)
+            self._finish(keep=self._keep)
 
 
 class Edited(Passed):

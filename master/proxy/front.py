@@ -345,6 +345,7 @@ class Front(asyncio.Protocol):
     def _dispatch(self, head: RequestHead, body: BodyScanner) -> None:
         least, newest = self._services.versions()
         typed, path = split_path(head.path.decode("ascii"))
+        path = path.rstrip("/") or "/"  # the first spelling of /networks had one more
         version = parse_version(typed) if typed else newest
         found = self._services.table.find(head.method, path)
         route, params = found if found is not None else (_UNKNOWN, {})

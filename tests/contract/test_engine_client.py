@@ -10,6 +10,7 @@ import pytest
 
 from engine.client import EngineClient
 from engine.errors import EngineStatusError, EngineTimeoutError, EngineUnreachableError
+from engine.transport import _Answer
 from tests.fakes.engine import Call, FakeEngine
 
 pytestmark = pytest.mark.contract
@@ -291,3 +292,17 @@ async def test_a_connection_that_is_gone_before_its_first_request_is_an_error() 
     assert isinstance(await lost, ConnectionResetError)
     await client.aclose()
     server.close()
+
+
+async def test_an_answer_that_comes_while_its_request_is_cancelled_is_ignored(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    """Cancelled is first what is waited for; only then the request drops its connection."""
+    connection = await client.pool.acquire()
+    answer = _Answer(connection, "GET")
+    connection.begin("GET", answer)
+    answer.head.cancel()
+    connection.data_received(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot ")
+    connection.data_received(b"read")
+    assert not connection.is_idle
+    client.pool.discard(connection)

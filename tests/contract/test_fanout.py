@@ -179,7 +179,7 @@ def test_a_volumes_home_is_asked_in_the_clients_version(
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        (b"", "EOF"),
+        (b" ", "EOF"),
         (b"[]", "object"),
         (b"{", "invalid JSON"),
         (b'{"Name": 1}', "of type string"),

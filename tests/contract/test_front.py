@@ -203,6 +203,53 @@ def test_a_name_of_a_megabyte_is_just_unknown(client: Client) -> None:
     assert client.ask("GET", "/_ping").status == 200
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/containers/json?filters=%7B%22id%22:%5B%22{}%22%5D%7D", 200),
+        ("/networks/{}", 404),
+        ("/volumes/{}", 404),
+    ],
+)
+def test_a_long_target_is_read_in_the_slow_lane_too(
+    client: Client, target: str, status: int
+) -> None:
+    """As one is that filters by a thousand IDs."""
+    assert client.ask("GET", target.format("f" * 500_000)).status == status
+    assert client.ask("GET", "/_ping").status == 200
+
+
+def test_a_length_that_is_said_twice_counts_once(client: Client) -> None:
+    client.request("POST", "/networks/create", None, *["Content-Length: 2"] * 2)
+    client.send(b"[]" + PING)
+    assert client.answer().message == "invalid JSON: the request body is not an object"
+    assert client.answer().status == 200
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 99", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("target", ["/containers/create", "/images/load", "/containers/web/kill"])
+def test_who_ends_its_half_in_the_middle_of_a_body_is_told(
+    client: Client, engine: FakeEngine, target: str, framing: str
+) -> None:
+    async def read(call: Call) -> None:
+        await call.read_body()
+        await call.answer(204)
+
+    engine.on("POST /containers/web/kill", read)
+    engine.on("POST /images/load", read)
+    client.request("POST", target, None, framing)
+    client.send(b"4\r\n{   \r\n")
+    client.half_close()
+    answer = client.answer()
+    assert (answer.status, answer.message) == (400, "unexpected EOF")
+    assert client.is_closed
+
+
+def test_of_a_parameter_given_twice_the_first_counts(client: Client) -> None:
+    assert client.ask("GET", "/containers/json?limit=1&limit=x").status == 200
+    assert client.ask("GET", "/containers/json?limit=x&limit=1").status == 400
+
+
 # Versions, paths, refusals
 
 
@@ -341,12 +388,16 @@ def test_a_client_that_does_not_read_gets_no_further_refusals(manager: RunningMa
     count = 30_000
     with manager.connect(receive_buffer=4096) as client:
         client.send(b"GET /swarm HTTP/1.1\r\nHost: x\r\n\r\n" * count)
-        time.sleep(0.5)
         fronts = manager.runtime.server.server_state.connections
-        waiting = manager.thread.call(
-            lambda: max(front._transport.get_write_buffer_size() for front in fronts)  # type: ignore[attr-defined]
-        )
-        assert 0 < waiting < 300_000
+
+        def waiting() -> int:
+            return manager.thread.call(
+                lambda: max(front._transport.get_write_buffer_size() for front in fronts)  # type: ignore[attr-defined]
+            )
+
+        until(lambda: waiting() > 0, "the client's socket is full")
+        time.sleep(0.3)
+        assert waiting() < 300_000
         for _ in range(count):
             assert client.answer().status == 503
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +12,7 @@ from tests.fakes.client import Client, until
 from tests.fakes.engine import Call, FakeEngine
 from tests.fakes.loop import LoopThread
 from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.usage import unnamed_files
 
 pytestmark = pytest.mark.contract
 
@@ -50,14 +50,8 @@ def client(manager: RunningManager, engines: list[FakeEngine]) -> Iterator[Clien
 
 
 def spools() -> int:
-    """How many files without a name this process has open: the manager runs in it."""
-    found = 0
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            found += str(entry.readlink()).endswith("(deleted)")
-        except FileNotFoundError:
-            continue
-    return found
+    """How many bodies are on disk; the manager runs in this process."""
+    return len(unnamed_files())
 
 
 async def loaded(call: Call) -> None:

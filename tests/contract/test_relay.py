@@ -15,6 +15,7 @@ from engine.transport import _Answer
 from tests.fakes.client import Client, until
 from tests.fakes.engine import WEB_ID, Asked, Call, FakeEngine
 from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.usage import usage
 
 pytestmark = pytest.mark.contract
 
@@ -37,12 +38,6 @@ def busy(manager: RunningManager, engine: FakeEngine) -> int:
 def fronts(manager: RunningManager) -> list[Any]:
     """The manager's ends of its clients' connections."""
     return list(manager.runtime.server.server_state.connections)
-
-
-def resident() -> int:
-    """Bytes of memory that this process has."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096
 
 
 # What the engine is asked
@@ -176,12 +171,12 @@ def test_a_large_upload_waits_for_a_slow_engine_in_bounded_memory(
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
     client.request("PUT", "/containers/web/archive?path=/", None, framing)
     expected = hashlib.sha256()
-    before, started = resident(), time.monotonic()
+    before, started = usage().memory, time.monotonic()
     peak = 0
     for number in range(size // len(piece)):
         client.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
         expected.update(piece)
-        peak = max(peak, resident())
+        peak = max(peak, usage().memory)
         if number == 80:  # the sockets' buffers and the fake's own hold some
             assert time.monotonic() - started > 0.4  # the engine has not read a byte yet
     client.send(b"0\r\n\r\n" if chunked else b"")
@@ -244,11 +239,11 @@ def test_a_large_answer_waits_for_a_slow_client_in_bounded_memory(
         await call.send(b"0\r\n\r\n")
 
     engine.on(f"GET /containers/web/{route}", answer)
-    before = resident()
+    before = usage().memory
     client.request("GET", f"/containers/web/{route}")
     time.sleep(0.7)
     assert sent < 30 * MB
-    assert resident() - before < 30 * MB
+    assert usage().memory - before < 30 * MB
     received = client.answer()
     assert received.whole
     assert len(received.body) == 100 * MB

@@ -348,7 +348,16 @@ class FakeEngine:
             "State": found["State"]["Status"],
             "Status": "Up 3 minutes",
             "Labels": found["Config"]["Labels"],
-            "Ports": [],
+            "Ports": [
+                {
+                    "IP": place["HostIp"],
+                    "PrivatePort": int(key.partition("/")[0]),
+                    "PublicPort": int(place["HostPort"]),
+                    "Type": key.partition("/")[2],
+                }
+                for key, places in found["NetworkSettings"]["Ports"].items()
+                for place in places or ()
+            ],
         }
 
     def _info(self) -> dict[str, Any]:

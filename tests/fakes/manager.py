@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import uvloop
 
@@ -16,6 +16,13 @@ from master.settings import Settings
 from tests.fakes.client import Client, until
 from tests.fakes.engine import FakeEngine
 from tests.fakes.loop import LoopThread
+
+
+class Addressed(Protocol):
+    """An engine, scripted or real."""
+
+    address: str
+    """``host:port``."""
 
 
 class _TestedRuntime(_Runtime):
@@ -46,7 +53,7 @@ class RunningManager:
         """A new connection."""
         return Client(self.address, **options)
 
-    def wait_healthy(self, *engines: FakeEngine) -> None:
+    def wait_healthy(self, *engines: Addressed) -> None:
         """Until these engines are accepted, with their containers."""
         for engine in engines:
             until(lambda e=engine: self._is_healthy(e.address), f"{engine.address} is healthy")
@@ -85,15 +92,18 @@ def listen(unix_path: str = "") -> socket.socket:
 
 @contextlib.contextmanager
 def running_manager(
-    *engines: FakeEngine,
+    *engines: Addressed,
     tls: TlsFiles | None = None,
     unix_path: str = "",
     healthy: bool = True,
     cors: bool = False,
+    publish_address: str = "",
 ) -> Iterator[RunningManager]:
     """A manager over *engines*, in a thread of its own; it must not complain."""
     discovery = "nodes://" + ",".join(engine.address for engine in engines)
-    settings = Settings.checked(discovery=discovery, tls=tls, cors=cors)
+    settings = Settings.checked(
+        discovery=discovery, tls=tls, cors=cors, publish_address=publish_address
+    )
     with LoopThread(uvloop.new_event_loop) as thread:
         manager = RunningManager(thread, settings, listen(unix_path))
         try:

@@ -128,12 +128,16 @@ def test_noise_is_judged_alike_however_it_is_cut(data: bytes, cuts: list[int]) -
         b"+1\r\n",
         b"1_0\r\n",
         b"1 1\r\n",
-        b"1" * 17 + b"\n",
     ],
 )
 def test_a_chunk_size_is_hexadecimal_digits(data: bytes) -> None:
     with pytest.raises(BadMessageError, match="invalid byte in chunk length"):
         ChunkedScanner().feed(data)
+
+
+def test_a_chunk_size_has_64_bits() -> None:
+    with pytest.raises(BadMessageError, match="http chunk length too large"):
+        ChunkedScanner().feed(b"1" * 17 + b"\n")
 
 
 def test_a_chunk_that_is_longer_than_it_said_is_malformed() -> None:
@@ -192,6 +196,12 @@ def test_noise_is_a_bad_message_and_nothing_else(data: bytes) -> None:
     for parse in (parse_request, parse_response):
         with contextlib.suppress(BadMessageError):
             parse(data + b"\r\n\r\n")
+
+
+def test_letters_beyond_ascii_are_percent_encoded_in_a_target() -> None:
+    """curl sends them as they were typed, and an engine takes them."""
+    head = parse_request("GET /containers/é/json?filters=ü HTTP/1.1\r\n\r\n".encode())
+    assert (head.path, head.query) == (b"/containers/%C3%A9/json", b"filters=%C3%BC")
 
 
 @pytest.mark.parametrize(
