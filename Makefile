@@ -4,16 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOT_APT = $(if $(shell command -v apt-get),apt-get install -y -qq $(1),$(error $(1) is missing; install it with your system's package manager))
 
-.PHONY: help setup parts demo test check lint unit up down status bench openapi lock verbs clean
+.PHONY: help setup parts demo test check lint unit up down status bench openapi lock conformance clean
 
 help:
 	@echo "make demo     a cluster of real engines on this machine, and the tour (then: make down)"
 	@echo "make test     everything that is checked, on real engines"
 	@echo "make check    lint, types, import rules, unit tests: under a minute"
-	@echo "make up|down|status   the cluster of the demo, without the tour"
+	@echo "make up|down|status   the cluster of the demo, without the tour; prints Consul's page and the edge"
 	@echo "make setup    only .venv, with the swarm command in it"
 	@echo "make bench    measure the manager over simulated engines"
-	@echo "make verbs    the docker CLI's verbs, directly and through the manager, as a table"
+	@echo "make conformance  the same 700 calls to an engine and to the cluster, as a table"
 	@echo "make openapi  write openapi/ anew;   make lock  pin the dependencies anew"
 
 setup: .venv/.ready
@@ -59,8 +59,9 @@ test: lint parts
 openapi: setup
 	$(BIN)/python -m openapi.export
 
-verbs: parts
-	@$(BIN)/python tests/integration/verb_table.py
+# Options: CONFORMANCE='--engine 26.1 --only networks'
+conformance: parts
+	@$(BIN)/python tests/conformance $(CONFORMANCE)
 
 bench: setup
 	@command -v wrk >/dev/null && command -v go >/dev/null || $(call ROOT_APT,wrk golang-go)

@@ -151,7 +151,6 @@ class Summary:
             "Platform": {"Name": _PLATFORM_NAME},
             "Version": SERVER_VERSION,
             **details,
-            "Experimental": False,
             "Components": [
                 {**own, "Details": {**details, "Experimental": "false"}},
                 *(_component(engine) for engine in engines),

@@ -40,6 +40,8 @@ _IF_ALL = (
     "BridgeNfIp6tables",
 )
 """An option works wherever a container lands only if every engine that knows it has it."""
+_RETIRED = frozenset({"KernelMemory"})
+"""Gone from API 1.42 on: no client can rely on what no engine names."""
 _COMMITS = ("ContainerdCommit", "RuncCommit", "InitCommit")
 _UNKNOWN_COMMIT = {"ID": "N/A", "Expected": "N/A"}
 _PLUGIN_KINDS = ("Volume", "Network", "Log")
@@ -68,7 +70,7 @@ def merged_info(infos: Sequence[Info]) -> dict[str, Any]:
     return {
         **{key: value for key, value in equal.items() if value is not None},
         **{key: majority(infos, key, default) for key, default in _MAJORITY.items()},
-        **{key: all(info.get(key) is not False for info in infos) for key in _IF_ALL},
+        **_options(infos),
         **{key: _if_equal(infos, key, _UNKNOWN_COMMIT) for key in _COMMITS},
         "DriverStatus": _in_all([_list(info, "DriverStatus") for info in infos]),
         "SecurityOptions": _in_all([_list(info, "SecurityOptions") for info in infos]),
@@ -90,6 +92,15 @@ def majority(bodies: Iterable[Mapping[str, Any]], key: str, default: str) -> str
     """Return the text that most bodies have under *key*; of equally many, the first one's."""
     counted = Counter(value for body in bodies if isinstance(value := body.get(key), str) and value)
     return counted.most_common(1)[0][0] if counted else default
+
+
+def _options(infos: Sequence[Info]) -> dict[str, bool]:
+    """Return what works on every engine; a retired option only if some engine still names it."""
+    return {
+        key: all(info.get(key) is not False for info in infos)
+        for key in _IF_ALL
+        if key not in _RETIRED or any(key in info for info in infos)
+    }
 
 
 def _if_equal(infos: Sequence[Info], key: str, default: Any) -> Any:

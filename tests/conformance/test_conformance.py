@@ -1,0 +1,52 @@
+"""Every case of the book, against engines of both generations: one test each."""
+
+from collections import Counter
+from fnmatch import fnmatchcase
+
+import pytest
+
+from conformance.book import Case
+from conformance.cases import CASES
+from conformance.compare import rows
+from conformance.reasons import REASONS
+from conformance.runner import run
+from conformance.sides import GENERATIONS, Side
+
+MIXED, NEWER = GENERATIONS
+TELLING = {"create", "data", "images", "system", "versions", "volumes"}
+"""Areas in which the generations' words and shapes differ most; most cases start no container."""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("sides", [MIXED], indirect=True)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_a_mixed_cluster_answers_as_an_engine_does(case: Case, sides: tuple[Side, Side]) -> None:
+    verdict = run(case, MIXED, *sides)
+    assert not verdict.faults, "\n".join(verdict.faults)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("sides", [NEWER], indirect=True)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.area in TELLING], ids=lambda case: case.title
+)
+def test_newer_engines_are_answered_for_as_well(case: Case, sides: tuple[Side, Side]) -> None:
+    verdict = run(case, NEWER, *sides)
+    assert not verdict.faults, "\n".join(verdict.faults)
+
+
+def test_every_case_has_a_title_of_its_own() -> None:
+    titles = Counter(case.title for case in CASES)
+    assert [title for title, count in titles.items() if count > 1] == []
+
+
+def test_every_reason_names_cases_and_a_row_of_the_deviations() -> None:
+    titles = [case.title for case in CASES]
+    needless = [
+        pattern
+        for reason in REASONS
+        for pattern in reason.cases
+        if not any(fnmatchcase(title, pattern) for title in titles)
+    ]
+    assert needless == []
+    assert {reason.row for reason in REASONS} <= rows()
