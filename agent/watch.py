@@ -9,7 +9,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from agent.figures import Figures
@@ -19,6 +19,7 @@ from common.backoff import Backoff
 from common.durations import format_duration
 from engine.client import EngineClient, Version
 from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
+from engine.lines import lines_of
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,6 @@ _PULSE_S = 10.0
 _DEBOUNCE_S = 0.02
 """Events come in bursts: ``docker restart`` alone makes five."""
 _AT_ONCE = 8
-_EVENT_LIMIT = 4 << 20
 _BEGINNING = "1"
 """Engines keep their last 256 events: whom a stop was asked for before we came is among them."""
 _NOT_FOUND = 404
@@ -137,7 +137,7 @@ class Watch:
                 await self._load()
                 group.create_task(self._refresh(), name="refresh of touched containers")
                 group.create_task(self._pulse(), name="pulse of the engine")
-                async for line in _lines(pieces):
+                async for line in lines_of(pieces, self._client.address):
                     self._hear(line)
             raise EngineUnreachableError(self._client.address, "its event stream ended")
 
@@ -257,15 +257,3 @@ def _just_after(time_ns: int) -> str:
     """Return the moment from which on nothing is told twice, as ``since`` takes it."""
     seconds, rest = divmod(time_ns + 1, 1_000_000_000)
     return f"{seconds}.{rest:09d}"
-
-
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Return the JSON documents of an event stream: split at line feeds only."""
-    held = b""
-    async for piece in pieces:
-        *lines, held = (held + piece).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield line
-        if len(held) > _EVENT_LIMIT:
-            raise EngineUnreachableError("", "it sent an event without end")

@@ -29,6 +29,7 @@ from master.cluster.networks.index import (
 )
 from master.cluster.networks.listing import belongs, family
 from master.errors import PlacementError
+from master.operations.patience import while_it_lives
 from master.supervisor.fleet import Fleet
 from scheduler.errors import NoNodeFitsError
 from scheduler.types import Node
@@ -36,8 +37,6 @@ from scheduler.types import Node
 _log = logging.getLogger(__name__)
 
 _CONFLICT = 409
-_MAKE_LIMIT_S = 10.0
-"""A bridge takes tenths of a second, and several under load."""
 
 
 @dataclass(frozen=True)
@@ -243,15 +242,16 @@ class Mirrors:
         ids = self._state.network_ids
         ids.expect(engine.address, name, cluster_id)
         try:
-            client = self._fleet.client(engine.address)
-            answer = await client.request(
+            # A driver that is nowhere is looked for by the engine for 15 s.
+            call = self._fleet.client(engine.address).request(
                 "POST",
                 "/networks/create",
                 content=orjson.dumps(body),
                 headers={"Content-Type": "application/json"},
                 version=version,
-                timeout_s=_MAKE_LIMIT_S,
+                timeout_s=None,
             )
+            answer = await while_it_lives(self._fleet, engine, call)
             network = await self.learn(engine, str(answer.json().get("Id")))
         finally:
             ids.unexpect(engine.address, name)

@@ -11,7 +11,7 @@ import logging
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import orjson
@@ -19,6 +19,7 @@ import orjson
 from common.hostport import UnixEndpoint, parse_endpoint
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineTimeoutError, EngineUnreachableError
+from engine.lines import lines_of
 from master.cluster import health
 from master.cluster.health import Effect
 from master.cluster.model import NEWEST_API, Engine, Health
@@ -32,8 +33,6 @@ _log = logging.getLogger(__name__)
 _SPECS_INTERVAL_S = 300.0
 """CPUs, memory, labels and version are read again so often (classic: five minutes)."""
 _VALIDATE_TIMEOUT_S = 10.0
-_EVENT_LINE_LIMIT = 4 << 20
-"""Bytes of one event; the largest real ones carry a few hundred labels."""
 
 _RESTATED = ("create", "start", "die", "stop", "kill", "oom", "pause", "unpause", "restart")
 _CONTAINER_ACTIONS = frozenset((*_RESTATED, "rename", "update"))
@@ -262,7 +261,7 @@ class Keeper:
             # The stream stands before the lists are read: nothing falls in between.
             await self._load(specs)
             self._streaming = True
-            async for line in _lines(pieces):
+            async for line in lines_of(pieces, self.address):
                 self._hear(line)
 
     async def _validate(self) -> Engine:
@@ -397,15 +396,3 @@ async def _resolve(address: str) -> str:
             address, f"lookup {endpoint.host}: {exc.strerror or exc}", sent=False
         ) from exc
     return str(found[0][4][0])
-
-
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The JSON documents of an event stream: split at line feeds only."""
-    held = b""
-    async for piece in pieces:
-        *lines, held = (held + piece).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield line
-        if len(held) > _EVENT_LINE_LIMIT:
-            raise EngineUnreachableError("", "an event without end")

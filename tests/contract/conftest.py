@@ -1,13 +1,16 @@
-"""One scripted engine with a container called ``web``, a manager over it, a client: for most tests.
+"""One scripted engine with a container called ``web``, a manager over it, a client; a Consul.
 
-Each file starts its own; those that need more engines, or other ones, have fixtures of their own.
+Each file starts its own manager; those that need more engines, or other ones, have fixtures of
+their own. The Consul is one for all files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from discovery_consul_server import ConsulServer
 
 from tests.fakes.client import Client
 from tests.fakes.engine import WEB_ID, FakeEngine
@@ -42,3 +45,32 @@ def client(manager: RunningManager, engine: FakeEngine) -> Iterator[Client]:
     engine.wake()
     with manager.connect() as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def _shared_consul(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulServer]:
+    server = ConsulServer(tmp_path_factory.mktemp("consul"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def consul(_shared_consul: ConsulServer) -> ConsulServer:
+    """A Consul that all tests share, emptied."""
+    call = _shared_consul.call
+    for session in call("GET", "/session/list").json():
+        call("PUT", f"/session/destroy/{session['ID']}")
+    for service in call("GET", "/agent/services").json():
+        call("PUT", f"/agent/service/deregister/{service}")
+    call("DELETE", "/kv/?recurse=1")
+    return _shared_consul
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[ConsulServer]:
+    """A Consul that the test may break."""
+    server = ConsulServer(tmp_path / "consul")
+    server.start()
+    yield server
+    server.stop()

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,32 +23,6 @@ A, B = Address.parse("127.0.0.11:2375"), Address.parse("127.0.0.12:2375")
 FOLDER = "swarm/docker/swarm/nodes"
 KEY = f"{FOLDER}/{A}"
 TTL_S = 20.0
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulServer]:
-    server = ConsulServer(tmp_path_factory.mktemp("consul"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def consul(shared: ConsulServer) -> ConsulServer:
-    """The shared server, emptied."""
-    for session in shared.call("GET", "/session/list").json():
-        shared.call("PUT", f"/session/destroy/{session['ID']}")
-    shared.call("DELETE", "/kv/?recurse=1")
-    return shared
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[ConsulServer]:
-    """A server that the test may break."""
-    server = ConsulServer(tmp_path / "consul")
-    server.start()
-    yield server
-    server.stop()
 
 
 @asynccontextmanager

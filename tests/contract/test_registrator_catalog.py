@@ -1,7 +1,7 @@
 """The registrator and Consul's service catalog."""
 
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,6 @@ from registrator_tools import IP, add, container_id, end, entries, registering, 
 pytestmark = pytest.mark.contract
 
 ID = "dockerhost01:web-1:80"
-
-
-@pytest.fixture(scope="module")
-def consul(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulServer]:
-    server = ConsulServer(tmp_path_factory.mktemp("consul"))
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -30,23 +30,6 @@ pytestmark = pytest.mark.contract
 
 WEB = {"web-80/dockerhost01:web-1:80": f"{IP}:32001"}
 BOTH = {**WEB, "web-80/dockerhost01:web-2:80": f"{IP}:32002"}
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulServer]:
-    server = ConsulServer(tmp_path_factory.mktemp("consul"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def consul(shared: ConsulServer) -> ConsulServer:
-    """The shared server, emptied."""
-    for session in shared.call("GET", "/session/list").json():
-        shared.call("PUT", f"/session/destroy/{session['ID']}")
-    shared.call("DELETE", "/kv/?recurse=1")
-    return shared
 
 
 @pytest.fixture

@@ -30,29 +30,6 @@ def entry(service: str, number: int = 1) -> ServiceEntry:
     return ServiceEntry(service, f"host{number}", "c", 80, f"10.0.0.{number}", 4000)
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsulServer]:
-    server = ConsulServer(tmp_path_factory.mktemp("consul"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def consul(shared: ConsulServer) -> ConsulServer:
-    shared.call("DELETE", "/kv/?recurse=1")
-    return shared
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[ConsulServer]:
-    """A server that the test may break."""
-    server = ConsulServer(tmp_path / "consul")
-    server.start()
-    yield server
-    server.stop()
-
-
 def registry_of(server: ConsulServer) -> Registry:
     return Registry(f"127.0.0.1:{server.ports['http']}")
 

@@ -1,7 +1,6 @@
 """``swarm services`` against a real Consul."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from discovery_consul_server import ConsulServer
@@ -17,15 +16,12 @@ ENTRIES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = ConsulServer(tmp_path_factory.mktemp("consul"))
-    server.start()
+@pytest.fixture
+def services(consul: ConsulServer) -> str:
     written = [pair for entry in ENTRIES for pair in keys_of(entry).items()]
     for key, value in [*written, ("foreign", b"x"), ("web-80/odd", b"not an address")]:
-        server.call("PUT", f"/kv/services/{key}", value.decode())
-    yield server.uri.replace("/swarm", "/services")
-    server.stop()
+        consul.call("PUT", f"/kv/services/{key}", value.decode())
+    return consul.uri.replace("/swarm", "/services")
 
 
 def test_the_table_shows_what_agents_wrote_and_nothing_else(

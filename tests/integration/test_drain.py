@@ -1,7 +1,6 @@
 """``SERVICE_DRAIN``: agents hear of a stop before the container's process does."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from integration_tools import Api, Cli, until
@@ -17,10 +16,10 @@ def consul(lab: Lab) -> Api:
 
 
 @pytest.fixture
-def draining(docker: Cli) -> Iterator[str]:
+def draining(docker: Cli) -> str:
     """A running container that asks for 2 s of draining; its full ID."""
     run = ("run", "-d", "--name", "web", "-e", "SERVICE_DRAIN=2s", "--init")
-    yield docker(*run, "busybox", "sleep", "600").line
+    return docker(*run, "busybox", "sleep", "600").line
 
 
 @pytest.mark.parametrize("verb", [("stop",), ("rm", "-f"), ("restart",), ("kill",)])
