@@ -23,6 +23,7 @@ from discovery.uri import ConsulTarget, parse_uri
 from master.api.deps import Manager
 from master.app import create_app
 from master.cluster.events.broker import EventBroker
+from master.cluster.placing.drawn_ports import PortDesk
 from master.cluster.placing.placement import Placement
 from master.cluster.state import ClusterState
 from master.cluster.system.info import Summary, SummarySettings
@@ -31,6 +32,7 @@ from master.listen import listening
 from master.operations.build import Builder
 from master.operations.create import ContainerCreator, CreateSettings
 from master.operations.drain import Drainer
+from master.operations.drawing import PortDrawer
 from master.operations.hints import PlacementHints
 from master.operations.image_copy import ImageCopier
 from master.operations.images import Images
@@ -44,6 +46,7 @@ from master.operations.pull import Puller
 from master.operations.volumes import Volumes
 from master.proxy.front import Front, FrontServices, make_protocol
 from master.proxy.relay import Relay
+from master.publishing.listeners import PublishedPorts, check_address
 from master.routes import RouteTable
 from master.settings import Settings
 from master.supervisor.fleet import Fleet
@@ -68,6 +71,8 @@ def run(settings: Settings) -> None:
 
 async def serve(settings: Settings) -> None:
     """Build the manager and serve until a signal comes."""
+    if settings.publish_address:
+        check_address(settings.publish_address)
     with listening(settings.hosts) as sockets:
         await _Runtime(settings).serve(sockets)
 
@@ -92,6 +97,9 @@ class _Runtime:
             failure_limit=settings.failure_retry,
         )
         self._drainer = Drainer(self._fleet, _drain_marks(settings))
+        self._ports: PublishedPorts | None = None
+        if settings.publish_address:
+            self._ports = PublishedPorts(self._fleet, settings.publish_address)
         self._manager = self._build(state)
 
     def _build(self, state: ClusterState) -> Manager:
@@ -111,7 +119,10 @@ class _Runtime:
         rng = random.Random()  # noqa: S311 - the random strategy's, nothing secret
         mirrors = Mirrors(fleet)
         desk = VolumeDesk(state)
-        creator = ContainerCreator(fleet, placement, puller, hints, how, rng, mirrors, desk)
+        low, high = settings.publish_ports
+        ports = PortDesk(placement, range(low, high + 1), rng) if self._ports else None
+        drawer = PortDrawer(fleet, ports)
+        creator = ContainerCreator(fleet, placement, puller, hints, how, rng, mirrors, desk, drawer)
         networks = Networks(fleet, placement, mirrors, rng)
         builder = Builder(fleet, placement, how, rng)
         lists = Lists(
@@ -144,25 +155,36 @@ class _Runtime:
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve on *sockets* until a signal comes."""
         server = self._server()
-        fleet = asyncio.create_task(self._fleet.run(self._discovery), name="fleet")
-        fleet.add_done_callback(lambda _task: server.stop())
+        tasks = [asyncio.create_task(self._fleet.run(self._discovery), name="fleet")]
+        if self._ports is not None:
+            tasks.append(asyncio.create_task(self._ports.run(), name="published ports"))
+        for task in tasks:
+            task.add_done_callback(lambda _task: server.stop())
         for host in self._settings.hosts:
             _log.info("Listening for HTTP on %s", host)
         try:
             await server.serve(sockets)
         finally:
-            fleet.cancel()
-            await asyncio.gather(fleet, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._discovery.aclose()
             await self._drainer.aclose()
-        if not fleet.cancelled() and (error := fleet.exception()) is not None:
-            raise error
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
 
     def _server(self) -> _Server:
         summary = self._manager.summary
         services = FrontServices(
             table=RouteTable(),
-            relay=Relay(self._fleet, self._manager.builder, self._manager.images, self._drainer),
+            relay=Relay(
+                self._fleet,
+                self._manager.builder,
+                self._manager.images,
+                self._drainer,
+                self._ports,
+            ),
             versions=summary.api_versions,
             headers=summary.standard_headers,
             cors=self._settings.cors,

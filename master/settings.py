@@ -23,6 +23,9 @@ DEFAULT_FILTERS = (
 STRATEGIES = ("spread", "binpack", "random")
 _STRATEGY_ALIASES = {"binpacking": "binpack"}
 _MIN_HEARTBEAT_S = 1.0
+PUBLISH_PORTS = (61000, 65535)
+"""Above what Linux gives to outgoing connections and Docker draws from (32768 to 60999,
+``net.ipv4.ip_local_port_range``)."""
 
 
 class SettingsError(ValueError):
@@ -78,6 +81,10 @@ class Settings(BaseModel):
     services: str = ""
     """``consul://h:8500/services``: where agents keep the services, for ``SERVICE_DRAIN``; empty:
     nothing is drained."""
+    publish_address: str = ""
+    """IP address of this machine at which published TCP ports are served too; empty: nowhere."""
+    publish_ports: tuple[int, int] = PUBLISH_PORTS
+    """First and last of the ports that are drawn for it."""
     log_level: str = "info"
     """``debug``, ``info``, ``warn``, ``error``, ``fatal`` or ``panic``."""
 

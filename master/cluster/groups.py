@@ -21,6 +21,10 @@ GROUP_LABELS = (
     "org.testcontainers.sessionId",
 )
 """The first one that a thing has decides."""
+_REAPER = "testcontainers-ryuk-"
+"""Name, before the session's ID, of the container that removes the session's things when its tests
+end. It does so with its node's Docker socket, so it sees that node only. Python's bears no label.
+Source: testcontainers-python, core/container.py; the same in its other languages."""
 
 _WAIT_S = 600.0
 """Ten minutes after it was made, nobody is about to mount a volume."""
@@ -67,11 +71,13 @@ def nearest_first(
 ) -> list[Node]:
     """Return *nodes* with those first that have local volumes of *group*; else in their order.
 
+    Next comes the node of a test session's reaper, so that it can remove what follows it.
+
     Args:
         state: read only.
         nodes: all of them fit, best first.
         group: None changes nothing.
-        with_containers: nodes that have containers of the group come next.
+        with_containers: nodes that have containers of the group come last of these.
     """
     if group is None:
         return list(nodes)
@@ -85,8 +91,10 @@ def nearest_first(
     def rank(node: Node) -> int:
         if node.addr in with_volumes:
             return 0
-        if with_containers and any(c.labels.get(label) == value for c in node.containers):
+        if any(container.name == f"{_REAPER}{value}" for container in node.containers):
             return 1
-        return 2
+        if with_containers and any(c.labels.get(label) == value for c in node.containers):
+            return 2
+        return 3
 
     return sorted(nodes, key=rank)

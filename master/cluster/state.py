@@ -7,7 +7,7 @@ changes afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from master.cluster.containers.status_text import is_same_row
@@ -38,6 +38,8 @@ class ClusterState:
     """
 
     def __init__(self) -> None:
+        self.on_change: list[Callable[[], None]] = []
+        """Called after each change, from within it: whoever hears of it looks later."""
         self.version = 0
         self.containers_version = 0
         self.images_version = 0
@@ -350,6 +352,8 @@ class ClusterState:
         self.version += 1
         self._engine_versions.pop(address, None)
         self._engine_versions[address] = self.version
+        for told in self.on_change:
+            told()
 
     def _touch_containers(self, address: str) -> None:
         self._touch(address)

@@ -6,24 +6,19 @@ anything waits, so that two creates never break a filter or take one name twice.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 import secrets
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import httpx
 import orjson
 
-from engine.errors import EngineError, EngineStatusError, EngineTimeoutError, EngineUnreachableError
+from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
 from master.cluster import shims
-from master.cluster.draining import drain_of
 from master.cluster.groups import group_of, nearest_first
-from master.cluster.model import ApiVersion, Container, ContainerConfig, Engine
-from master.cluster.networks.edits import networks_joined
+from master.cluster.model import ApiVersion, Engine
 from master.cluster.placing.body import (
     Creation,
     read_creation,
@@ -32,15 +27,18 @@ from master.cluster.placing.body import (
 )
 from master.cluster.placing.mounts import named_volumes
 from master.cluster.placing.placement import Placement
+from master.cluster.placing.provisional import provisional
 from master.cluster.placing.reservations import Reservation
 from master.cluster.placing.wanted import request_from_body
 from master.cluster.resolve import resolve
 from master.cluster.volumes.desk import VolumeDesk
-from master.errors import BadRequestError, ConflictError, ManagerError
+from master.errors import BadRequestError, ConflictError, ManagerError, PlacementError
 from master.operations.attempt import Attempt
+from master.operations.drawing import PortDrawer
 from master.operations.hints import PlacementHints
 from master.operations.mirrors import Joined, Mirrors
 from master.operations.orphans import Orphans
+from master.operations.patience import while_it_lives
 from master.operations.pull import Puller
 from master.supervisor.fleet import Fleet
 from scheduler.errors import NoNodeFitsError
@@ -48,11 +46,6 @@ from scheduler.schedule import schedule
 from scheduler.types import Node, Request
 
 _log = logging.getLogger(__name__)
-
-_PATIENCE_S = 1.0
-"""A create that takes longer may be waiting on a dead engine: it is pinged."""
-_PROBE_DEADLINE_S = 1.5
-"""A live daemon answers a ping in milliseconds, whatever else it is doing."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +87,7 @@ class ContainerCreator:
         rng: random.Random,
         mirrors: Mirrors,
         volumes: VolumeDesk,
+        ports: PortDrawer,
     ) -> None:
         """*rng* is the random strategy's."""
         self._fleet = fleet
@@ -105,6 +99,7 @@ class ContainerCreator:
         self._rng = rng
         self._mirrors = mirrors
         self._volumes = volumes
+        self._ports = ports
         self._orphans = Orphans(fleet)
         fleet.on_destroy.append(placement.gone)
 
@@ -123,6 +118,10 @@ class ContainerCreator:
             find_node=self._state.engine_by_name,
             cpu_shares_are_cores=self._settings.cpu_shares_are_cores,
         )
+        async with self._ports.drawn(creation.body) as body:
+            return await self._create(call, replace(creation, body=body))
+
+    async def _create(self, call: CreateCall, creation: Creation) -> bytes:
         request = request_from_body(creation.body, creation.name, platform=call.platform)
         joined = await self._mirrors.joined(creation.body)
         attempt = Attempt(self._settings.retries, joined, named_volumes(creation.body))
@@ -197,6 +196,8 @@ class ContainerCreator:
                 rng=self._rng,
             )
         except NoNodeFitsError as exc:
+            if attempt.lack:
+                raise PlacementError(attempt.lack) from exc
             raise self._mirrors.explained(exc, attempt.joined, nodes, within) from exc
         # A group's data draws its containers: one without a volume would go elsewhere, and take
         # the group's network with it.
@@ -216,8 +217,9 @@ class ContainerCreator:
     async def _ask(
         self, engine: Engine, call: CreateCall, creation: Creation, joined: Joined
     ) -> bytes:
-        if not call.platform:
-            await self._puller.freshen(str(creation.body["Image"]), engine)
+        image = str(creation.body.get("Image") or "")  # engines do take a container without one
+        if image and not call.platform:
+            await self._puller.freshen(image, engine)
         body = with_references(creation.body, lambda text: self._local(text, engine))
         body = await self._mirrors.localise(body, joined, engine)
         if self._settings.cpu_shares_are_cores:
@@ -233,22 +235,7 @@ class ContainerCreator:
             version=version,
             timeout_s=None,
         )
-        pending = asyncio.create_task(request, name=f"create on {engine.name}")
-        try:
-            return (await self._while_it_lives(engine, pending)).content
-        finally:
-            pending.cancel()
-
-    async def _while_it_lives(
-        self, engine: Engine, pending: asyncio.Task[httpx.Response]
-    ) -> httpx.Response:
-        """Wait for a create as long as its engine answers pings."""
-        while True:
-            done, _ = await asyncio.wait([pending], timeout=_PATIENCE_S)
-            if done:
-                return pending.result()
-            if not await self._fleet.answers(engine.address, _PROBE_DEADLINE_S):
-                raise EngineTimeoutError(engine.address, "the engine stopped answering")
+        return (await while_it_lives(self._fleet, engine, request)).content
 
     def _local(self, reference: str, engine: Engine) -> str:
         """A reference to another container, as *engine* understands it."""
@@ -306,7 +293,7 @@ class ContainerCreator:
             await self._puller.fetch(request.image, call.platform, engine, call.headers)
         except EngineError as exc:
             _log.info("%s can't pull %s: %s", engine.name, request.image, exc)
-            attempt.only = holders - {engine.address}
+            attempt.lacks_image(engine, holders, exc)
 
     def _settle(
         self,
@@ -317,7 +304,7 @@ class ContainerCreator:
         reservation: Reservation,
     ) -> None:
         if self._state.container(engine.address, container_id) is None:
-            self._state.put_container(_provisional(container_id, engine, request, creation))
+            self._state.put_container(provisional(container_id, engine, request, creation))
         # Settled after it is shown, the reservation ends here: one that waited to be shown would
         # keep the name of a container that has come and gone meanwhile.
         self._placement.settle(reservation, container_id)
@@ -350,48 +337,3 @@ def _created_id(answer: bytes, engine: Engine) -> str:
             engine.address, 500, f"node {engine.name} answered a create without an Id"
         ) from exc
     return str(found)
-
-
-def _provisional(
-    container_id: str, engine: Engine, request: Request, creation: Creation
-) -> Container:
-    """The container as far as it is known before the engine has been asked about it.
-
-    It makes the ID and the name known at once; lists wait for the engine's own row.
-    """
-    mode = str((creation.body.get("HostConfig") or {}).get("NetworkMode") or "default")
-    created = int(time.time() - engine.clock_skew_s)
-    name = request.name or container_id[:12]
-    row = {
-        "Id": container_id,
-        "Names": [f"/{name}"],
-        "Image": request.image,
-        "ImageID": "",
-        "Command": "",
-        "Created": created,
-        "Ports": [],
-        "Labels": dict(request.labels),
-        "State": "created",
-        "Status": "Created",
-        "HostConfig": {"NetworkMode": mode},
-        "NetworkSettings": {"Networks": {name: {} for name in networks_joined(creation.body)}},
-        "Mounts": [],
-    }
-    return Container(
-        id=container_id,
-        name=name,
-        engine=engine.address,
-        image=request.image,
-        image_id="",
-        created=created,
-        state="created",
-        labels=request.labels,
-        row=row,
-        config=ContainerConfig(
-            memory=request.memory,
-            cpus=request.cpus,
-            ports=tuple((p.host_port, p.host_ip, p.protocol) for p in request.ports),
-            network_mode=mode,
-            drain_s=drain_of(creation.body.get("Env") or (), request.labels),
-        ),
-    )

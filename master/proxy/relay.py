@@ -21,7 +21,7 @@ from master.cluster import shims
 from master.cluster.model import Container, Engine
 from master.errors import ManagerError
 from master.proxy import edits
-from master.proxy.exchanges import Edited, Passed
+from master.proxy.exchanges import Edited, Held, Passed
 from master.proxy.request import ClientRequest
 from master.proxy.splice import Hijacked
 from master.routes import Edit, How, Route, Subject
@@ -58,6 +58,13 @@ class Drains(Protocol):
         """Entered when the request may be passed on, left when it is answered."""
 
 
+class StartedPorts(Protocol):
+    """Serves published ports (`publishing.listeners.PublishedPorts`)."""
+
+    async def seen(self) -> None:
+        """Return when those of a container that has just been started can be connected to."""
+
+
 class ImageEngines(Protocol):
     """Knows who has images (`operations.images.Images`)."""
 
@@ -68,6 +75,7 @@ class ImageEngines(Protocol):
         """The address of an engine that has what is to be pushed."""
 
 
+_STARTS = ("/containers/{id}/start", "/containers/{id}/restart")
 _SESSION_HEADER = b"x-docker-expose-session-uuid"
 
 
@@ -75,9 +83,16 @@ class Relay:
     """The fast lane's one function: `__call__` answers a request by asking one engine."""
 
     def __init__(
-        self, fleet: Fleet, builds: BuildEngines, images: ImageEngines, drains: Drains
+        self,
+        fleet: Fleet,
+        builds: BuildEngines,
+        images: ImageEngines,
+        drains: Drains,
+        ports: StartedPorts | None = None,
     ) -> None:
+        """*ports* None: they are at the nodes only, and a start is answered at once."""
         self._fleet = fleet
+        self._ports = ports
         self._drains = drains
         self._images = images
         self._builds = builds
@@ -181,7 +196,7 @@ class Relay:
             request.answer_from(connection)
             connection.write(self._head(request, target))
             request.pipe_body(connection)
-            await exchange.done
+            await exchange.finished()
         finally:
             request.answer_from(None)
             if connection.is_idle:
@@ -197,6 +212,8 @@ class Relay:
         request.translate_head = lambda lines: shims.stream_headers(lines, request.version, spoken)
         if request.route.how is How.HIJACK:
             return Hijacked(request, connection, on_answer)
+        if self._ports is not None and request.route.path in _STARTS:
+            return Held(request, connection, on_answer, self._ports.seen)
         if request.route.edit is Edit.NODE:
             networks = self._fleet.state.network_ids
             return Edited(

@@ -84,7 +84,7 @@ def _python() -> Image:
     standard = Path(sysconfig.get_path("stdlib"))
     installed = [Path(sysconfig.get_path("platlib")) / name for name in ("pydantic_core", "orjson")]
     modules = [*(standard / "lib-dynload").glob("*.so"), *_modules(installed)]
-    tree = _Tree()
+    tree = Tree()
     tree.add(interpreter)
     tree.add_all(standard)
     # Nobody draws windows in a container.
@@ -100,16 +100,16 @@ def _python() -> Image:
     tree.add_all(haproxy / "usr", "/packages/haproxy/usr")
     tree.add_libraries([haproxy / "usr" / "sbin" / "haproxy"])
     environment = {"PATH": _PATH, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
-    return _image("python:3.12-slim", tree, environment, Cmd=["python3"])
+    return image("python:3.12-slim", tree, environment, Cmd=["python3"])
 
 
 def _consul() -> Image:
     program = find().consul
-    tree = _Tree()
+    tree = Tree()
     tree.add(program, "/bin/consul")
     tree.add_libraries([program])
     tree.write("/usr/local/bin/docker-entrypoint.sh", _CONSUL_ENTRY)
-    return _image(
+    return image(
         "hashicorp/consul:1.20",
         tree,
         {"PATH": _PATH},
@@ -119,7 +119,8 @@ def _consul() -> Image:
     )
 
 
-def _image(name: str, tree: "_Tree", environment: dict[str, str], **settings: object) -> Image:
+def image(name: str, tree: "Tree", environment: dict[str, str], **settings: object) -> Image:
+    """Return the image of busybox and *tree*."""
     program = find().busybox
     listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True)
     base = build(program.read_bytes(), listed.stdout.split(), "amd64")["base"]
@@ -131,7 +132,7 @@ def _modules(packages: Iterable[Path]) -> list[Path]:
     return [module for package in packages for module in package.glob("*.so")]
 
 
-class _Tree:
+class Tree:
     """The files of one layer."""
 
     def __init__(self) -> None:

@@ -1,21 +1,20 @@
 """testcontainers-python, as its users write it, with DOCKER_HOST pointing at the manager.
 
 The library takes the host in DOCKER_HOST for the one where published ports are. In a cluster they
-are on the container's node: tests that go there use one of the two ways that work, `OnCluster` or
-TESTCONTAINERS_HOST_OVERRIDE with a constraint.
+are on the container's node: tests that go there use one of the two ways that work without
+``--publish``, `OnCluster` or TESTCONTAINERS_HOST_OVERRIDE with a constraint.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import docker
 import pytest
 from docker.errors import NotFound
-from docker_py_tools import closing_all, script
-from integration_tools import Api, docker_config
+from docker_py_tools import script
+from integration_tools import Api
 from network_tools import hosts_with
-from testcontainers.core.config import ConnectionMode, testcontainers_config
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer, Reaper
 from testcontainers.core.image import DockerImage
 from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID
@@ -28,6 +27,7 @@ from testcontainers.core.wait_strategies import (
     PortWaitStrategy,
 )
 from testcontainers.core.waiting_utils import WaitStrategy, wait_for_logs
+from testcontainers_tools import environment
 
 from lab.cluster import Lab
 from lab.http import call
@@ -48,19 +48,7 @@ class OnCluster(DockerContainer):
 
 @pytest.fixture(autouse=True)
 def _environment(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a user sets, but as if the tests ran outside of a container."""
-    monkeypatch.setenv("DOCKER_HOST", lab.manager.url)
-    monkeypatch.setenv("DOCKER_CONFIG", docker_config())
-    monkeypatch.setattr(testcontainers_config, "ryuk_disabled", True)
-    monkeypatch.setattr(testcontainers_config, "tc_host_override", None)
-    monkeypatch.setattr(
-        testcontainers_config, "connection_mode_override", ConnectionMode.docker_host
-    )
-    from_env = docker.from_env
-    with ExitStack() as clients:
-        monkeypatch.setattr(
-            docker, "from_env", lambda **kw: clients.enter_context(closing_all(from_env(**kw)))
-        )
+    with environment(monkeypatch, lab.manager.url):
         yield
 
 

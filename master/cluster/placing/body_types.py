@@ -153,6 +153,7 @@ _HOST_CONFIG = _object(
         "CpuPeriod": _integer,
         "CpuShares": _integer,
         "PortBindings": _mapping_of(_bindings, "nat.PortMap"),
+        "PublishAllPorts": _anything,
         "Binds": _texts,
         "Mounts": _mounts,
         "Links": _texts,

@@ -47,6 +47,7 @@ def test_every_flag_reaches_its_setting() -> None:
         *("--engine-failure-retry=5", "--cors", "--refresh-on-node-filter"),
         *("--container-name-refresh-filter", "x", "--pull-scope=all", "-l", "warn"),
         *("--services", "consul://other:1/apps"),
+        *("--publish", "127.0.0.9:62000-62999"),
         *("--discovery-opt", "kv.path=p", "--discovery-opt=kv.token=t", "consul://c/swarm"),
     ).settings
     assert settings == Settings(
@@ -68,6 +69,8 @@ def test_every_flag_reaches_its_setting() -> None:
         container_name_refresh_filter="x",
         pull_scope="all",
         services="consul://other:1/apps",
+        publish_address="127.0.0.9",
+        publish_ports=(62000, 62999),
         log_level="warn",
     )
 
@@ -80,6 +83,38 @@ def test_services_are_looked_for_where_the_engines_are() -> None:
 def test_services_must_be_in_a_consul() -> None:
     with pytest.raises(UsageError, match="--services must be a consul:// address"):
         planned("--services", "nodes://a:1", "nodes://a:1")
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "ports"),
+    [
+        pytest.param("0.0.0.0", "0.0.0.0", (61000, 65535), id="address"),
+        pytest.param("10.0.0.1:1-1", "10.0.0.1", (1, 1), id="one-port"),
+        pytest.param("::", "::", (61000, 65535), id="ipv6"),
+        pytest.param("[::1]:30000-30001", "::1", (30000, 30001), id="ipv6-with-range"),
+    ],
+)
+def test_ports_are_published_at_an_address(
+    given: str, address: str, ports: tuple[int, int]
+) -> None:
+    settings = planned("--publish", given, "nodes://a:1").settings
+    assert (settings.publish_address, settings.publish_ports) == (address, ports)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("manager", "IP or IP:LOW-HIGH"),
+        ("10.0.0.1:80", "IP or IP:LOW-HIGH"),
+        (":1-2", "IP or IP:LOW-HIGH"),
+        ("10.0.0.1:2-1", "2-1 is not a range of ports"),
+        ("10.0.0.1:0-1", "not a range"),
+        ("10.0.0.1:1-65536", "not a range"),
+    ],
+)
+def test_a_bad_address_to_publish_at(given: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        planned("--publish", given, "nodes://a:1")
 
 
 def test_the_environment_gives_discovery_hosts_and_token() -> None:

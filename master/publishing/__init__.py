@@ -1,0 +1,1 @@
+"""Published ports at the manager's own address, beside those of the nodes."""
