@@ -125,8 +125,8 @@ class ContainerCreator:
         request = request_from_body(creation.body, creation.name, platform=call.platform)
         joined = await self._mirrors.joined(creation.body)
         attempt = Attempt(self._settings.retries, joined, named_volumes(creation.body))
-        if attempt.volumes:
-            await self._fleet.settled()  # one of them may have been made just now
+        if attempt.volumes or any(claim.host_port for claim in request.ports):
+            await self._fleet.settled()  # one may have been made, or drawn by an engine, just now
         while True:
             answer = await self._try(call, creation, request, attempt)
             if answer is not None:

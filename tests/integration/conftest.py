@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 from docker_py_tools import connect
-from integration_tools import PREPARE, Api, Cli, docker_clients, is_whole, until
+from integration_tools import PREPARE, Api, Cli, docker_clients, is_whole, remove_containers, until
 
 from lab.cluster import Lab
 from lab.errors import LabError
@@ -73,15 +73,10 @@ def _clean(request: pytest.FixtureRequest) -> Iterator[None]:
 def clear(lab: Lab) -> None:
     """Remove every container, and wait until the cluster is whole and knows."""
     with ThreadPoolExecutor(len(lab.engines)) as pool:
-        list(pool.map(_remove_all, [Api(engine.socket) for engine in lab.engines]))
+        list(pool.map(remove_containers, [Api(engine.socket) for engine in lab.engines]))
     manager = Api(lab.manager.endpoint)
     until(lambda: is_whole(lab), 30, "a whole cluster")
     until(lambda: manager.get("/containers/json?all=1") == [], 5, "an empty list of containers")
-
-
-def _remove_all(engine: Api) -> None:
-    for container in engine.get("/containers/json?all=1"):
-        engine("DELETE", f"/containers/{container['Id']}?force=1&v=1")
 
 
 @pytest.fixture

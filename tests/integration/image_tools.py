@@ -6,8 +6,9 @@ import json
 import os
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from integration_tools import Api, until
+from integration_tools import Api, remove_containers, until
 
 from lab.cluster import Lab
 
@@ -50,24 +51,37 @@ def ids(lab: Lab, image: str) -> list[str]:
 
 
 def reset_images(lab: Lab, api: Api) -> None:
-    """Leave nothing but busybox and alpine on every engine, and wait until the manager knows."""
+    """Leave nothing but busybox and alpine on every engine, and wait until the manager knows.
+
+    Containers go, too: the image of one that runs can't be removed.
+    """
     with ThreadPoolExecutor(len(lab.engines)) as pool:
         list(pool.map(_reset, [Api(engine.socket) for engine in lab.engines]))
 
     def is_known() -> bool:
         images = api.get("/images/json?all=1")
-        return {tag for row in images for tag in row["RepoTags"] or ["none"]} == set(BASE)
+        tags = {tag for row in images for tag in row["RepoTags"] or ["none"]}
+        return tags == set(BASE) and not any(_foreign_digests(row) for row in images)
 
     until(is_known, 5, "the end of the tests' images")
 
 
+def _foreign_digests(row: dict[str, Any]) -> list[str]:
+    """What a push or a pull by digest leaves on an image when its tags are gone."""
+    bases = {name.partition(":")[0] for name in BASE}
+    return [name for name in row["RepoDigests"] or [] if name.partition("@")[0] not in bases]
+
+
 def _reset(engine: Api) -> None:
+    remove_containers(engine)
     for row in engine.get("/images/json"):
         for name in row["RepoTags"] or [row["Id"]]:
             if name not in BASE:
                 engine(
                     "DELETE", f"/images/{row['Id'] if name == '<none>:<none>' else name}?force=1"
                 )
+        for name in _foreign_digests(row):
+            engine("DELETE", f"/images/{name}")  # is gone already if it was the last reference
     for name in BASE:
         if engine("GET", f"/images/{name}/json").status != 200:
             repository, _, tag = name.partition(":")

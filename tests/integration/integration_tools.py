@@ -364,6 +364,12 @@ def until(condition: Callable[[], Any], timeout_s: float = 10.0, what: str = "it
         time.sleep(0.05)
 
 
+def remove_containers(engine: Api) -> None:
+    """Remove every container of *engine*, with its anonymous volumes."""
+    for container in engine.get("/containers/json?all=1"):
+        engine("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+
+
 # Images
 
 APP = "mbajor/deepthought"

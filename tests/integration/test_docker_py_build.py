@@ -24,10 +24,8 @@ RUN echo second > /stage
 
 
 @pytest.fixture(autouse=True)
-def _no_images_left(lab: Lab, api: Api, client: DockerClient) -> Iterator[None]:
+def _no_images_left(lab: Lab, api: Api) -> Iterator[None]:
     yield
-    for container in client.containers.list(all=True):
-        container.remove(force=True)
     reset_images(lab, api)
     for engine in lab.engines:
         Api(engine.socket)("POST", "/build/prune")

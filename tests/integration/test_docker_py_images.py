@@ -14,11 +14,9 @@ from lab.cluster import Lab
 
 
 @pytest.fixture(autouse=True)
-def _nothing_but_busybox(lab: Lab, api: Api, client: DockerClient) -> Iterator[None]:
+def _nothing_but_busybox(lab: Lab, api: Api) -> Iterator[None]:
     reset_images(lab, api)
     yield
-    for container in client.containers.list(all=True):
-        container.remove(force=True)
     reset_images(lab, api)
 
 

@@ -5,19 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from image_tools import reset_images
 from integration_tools import APP, Api, Cli, Manager, knows_app, message, remove_app, until
 
 from lab.cluster import Lab
 
 
 @pytest.fixture(autouse=True)
-def _nobody_has_the_app(lab: Lab, api: Api) -> Iterator[None]:
-    remove_app(lab, api)
+def _only_the_base_images(lab: Lab, api: Api) -> Iterator[None]:
+    reset_images(lab, api)
     yield
-    # Tests that need these images on every engine come after.
-    for engine in lab.engines:
-        engine.docker("pull", "-q", "busybox")
-        engine.docker("pull", "-q", "alpine")
+    reset_images(lab, api)
 
 
 def has(lab: Lab, image: str) -> list[bool]:
