@@ -7,8 +7,9 @@ what a server added at run time does not inherit from ``default-server`` is in S
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 
-from common.hostport import split_hostport
+from common.hostport import join_hostport, split_hostport
 from router.rules.model import Model, Server
 
 SERVER_OPTIONS = "check inter 2s fastinter 500ms fall 2 rise 1"
@@ -21,6 +22,7 @@ class Running:
     """One server as HAProxy shows it."""
 
     address: str
+    """As `_spelled` writes it."""
     weight: int
     is_backup: bool
     is_out: bool
@@ -54,7 +56,7 @@ def running_servers(stat: str) -> Servers:
     try:
         return {
             (row["pxname"], row["svname"]): Running(
-                address=row["addr"],
+                address=_spelled(row["addr"]),
                 weight=int(row["uweight"]),
                 is_backup=row["bck"] == "1",
                 is_out=row["status"].startswith(_MAINTENANCE),
@@ -101,7 +103,20 @@ def _wanted(model: Model) -> Iterator[tuple[tuple[str, str], Server]]:
 
 
 def _as_running(server: Server) -> Running:
-    return Running(server.address, server.weight, server.is_backup, is_out=False)
+    return Running(_spelled(server.address), server.weight, server.is_backup, is_out=False)
+
+
+def _spelled(address: str) -> str:
+    """Return *address* in the one spelling by which two of them are compared.
+
+    HAProxy shows ``[::ffff:10.0.0.1]:80`` where Python writes ``[::ffff:a00:1]:80``, and either
+    may have been typed in yet another way.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        return join_hostport(str(ip_address(host.removeprefix("[").removesuffix("]"))), int(port))
+    except ValueError:
+        return address  # no address of the model's, so it stands for a difference
 
 
 def _add(name: str, server: Server) -> list[Step]:
@@ -116,7 +131,7 @@ def _add(name: str, server: Server) -> list[Step]:
 
 def _change(name: str, server: Server, there: Running) -> list[Step]:
     found = []
-    if there.address != server.address:
+    if there.address != _spelled(server.address):
         host, port = split_hostport(server.address)
         found.append(Step(f"set server {name} addr {host} port {port}", _CHANGED))
     if there.weight != server.weight:

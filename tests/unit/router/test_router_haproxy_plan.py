@@ -38,6 +38,20 @@ def test_haproxy_s_table_is_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("ours", "shown"),
+    [
+        ("[::ffff:a00:1]:80", "[::ffff:10.0.0.1]:80"),
+        ("[::a00:1]:80", "[::10.0.0.1]:80"),
+        ("[2001:db8:0:0:1::1]:80", "[2001:db8::1:0:0:1]:80"),
+    ],
+)
+def test_one_address_in_two_spellings_is_no_difference(ours: str, shown: str) -> None:
+    servers = running_servers(f"{HEAD}\nweb-80,a,UP,1,0,2,{shown},1\n")
+    assert is_in_force(model(Server("a", ours)), servers)
+    assert steps(model(Server("a", ours)), servers) == []
+
+
 def test_another_program_s_answer_is_no_table() -> None:
     with pytest.raises(ValueError, match="lacks"):
         running_servers("# pxname,type\nweb-80,2\n")
