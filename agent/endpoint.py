@@ -1,10 +1,11 @@
-"""``--metrics HOST:PORT``: one page of figures over HTTP, and nothing else."""
+"""``--metrics HOST:PORT``: the pages of figures and of health over HTTP, and nothing else."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
+from common import health
 from common.metrics import CONTENT_TYPE
 
 _log = logging.getLogger(__name__)
@@ -15,13 +16,27 @@ _METHODS = (b"GET", b"HEAD")
 
 
 class MetricsEndpoint:
-    """Answers ``GET /metrics``, each time over a connection of its own."""
+    """Answers ``GET /metrics`` and ``/health``, each time over a connection of its own."""
 
-    def __init__(self, host: str, port: int, page: Callable[[], str]) -> None:
-        """*page* returns the text; an empty *host* means every interface."""
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        page: Callable[[], str],
+        troubles: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """Listen on nothing yet.
+
+        Args:
+            host: empty means every interface.
+            port: 0 lets the kernel choose.
+            page: returns the text of the figures.
+            troubles: returns what keeps the agent from its job.
+        """
         self._host = host
         self._port = port
         self._page = page
+        self._troubles = troubles
         self.port = port
         """The one it listens on, once it does."""
 
@@ -53,16 +68,17 @@ class MetricsEndpoint:
     def _answer(self, head: bytes) -> bytes:
         method, _, rest = head.partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0]
-        status, body = HTTPStatus.OK, b""
+        status, kind, body = HTTPStatus.NOT_FOUND, CONTENT_TYPE, b""
         if method not in _METHODS:
             status = HTTPStatus.METHOD_NOT_ALLOWED
-        elif path != b"/metrics":
-            status = HTTPStatus.NOT_FOUND
-        else:
-            body = self._page().encode()
+        elif path == b"/metrics":
+            status, body = HTTPStatus.OK, self._page().encode()
+        elif path == health.PATH.encode():
+            kind = health.CONTENT_TYPE
+            status, body = health.page(self._troubles())
         lines = (
             f"HTTP/1.1 {status.value} {status.phrase}",
-            f"Content-Type: {CONTENT_TYPE}",
+            f"Content-Type: {kind}",
             f"Content-Length: {len(body)}",
             "Connection: close",
         )

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from agent.rules.health import troubles
 from common.metrics import Metric, counter, gauge, labelled
 
 _PREFIX = "swarm_registrator_"
@@ -20,6 +21,14 @@ class Figures:
     events: int = 0
     consul_up: dict[str, bool] = field(default_factory=dict)
     engine_up: bool = False
+    joined: bool | None = None
+    """Whether the engine's address was renewed last time; None: that is not this agent's job."""
+
+    def troubles(self) -> tuple[str, ...]:
+        """Return what keeps the agent from its job."""
+        return troubles(
+            is_following=self.engine_up, consul_up=self.consul_up, is_joined=self.joined
+        )
 
     def metrics(self) -> list[Metric]:
         """Return all of them."""

@@ -54,10 +54,12 @@ async def join(
     times: JoinTimes,
     *,
     rng: Callable[[], float] = random.random,
+    on_beat: Callable[[bool], None] = lambda _is_known: None,
 ) -> None:
     """Keep *address* in *discovery* until cancelled, then take it out.
 
-    Failures are logged and tried again, at first sooner than a whole heartbeat.
+    Failures are logged and tried again, at first sooner than a whole heartbeat. *on_beat* is told
+    after each try whether the address stands there now.
 
     Raises:
         NotSupportedError: the discovery can never do this.
@@ -68,7 +70,7 @@ async def join(
             delay_s = rng() * times.delay_s
             _log.info("Waiting %s before registering", format_duration(round(delay_s, 3)))
             await asyncio.sleep(delay_s)
-        await _beat(discovery, address, times, rng)
+        await _beat(discovery, address, times, rng, on_beat)
     except NotSupportedError:
         is_refused = True
         raise
@@ -78,7 +80,11 @@ async def join(
 
 
 async def _beat(
-    discovery: Discovery, address: Address, times: JoinTimes, rng: Callable[[], float]
+    discovery: Discovery,
+    address: Address,
+    times: JoinTimes,
+    rng: Callable[[], float],
+    on_beat: Callable[[bool], None],
 ) -> None:
     retry = Backoff(first_s=min(_FIRST_RETRY_S, times.heartbeat_s), cap_s=times.heartbeat_s)
     failures = 0
@@ -87,6 +93,7 @@ async def _beat(
         try:
             await discovery.register(address, times.ttl_s)
         except DiscoveryUnavailableError as exc:
+            on_beat(False)
             failures += 1
             wait_s = retry.delay_s(failures, rng)
             _log.error(
@@ -97,6 +104,7 @@ async def _beat(
             )
             await asyncio.sleep(wait_s)
             continue
+        on_beat(True)
         if failures or not is_known:
             _log.info(
                 "Registered %s in %s; renewing it every %s",

@@ -49,9 +49,9 @@ def run(
     first = Registrator(registrator, figures)  # what is wrong with the settings shows here
     parts: dict[str, Part] = {"registrator": _restartable(first, registrator, figures)}
     if joining is not None:
-        parts["join"] = _join_part(joining)
+        parts["join"] = _join_part(joining, figures)
     if metrics is not None:
-        endpoint = MetricsEndpoint(*metrics, lambda: render(figures.metrics()))
+        endpoint = MetricsEndpoint(*metrics, lambda: render(figures.metrics()), figures.troubles)
         parts["metrics"] = endpoint.run
     asyncio.run(until_signalled(run_parts(parts)))
 
@@ -66,8 +66,12 @@ def _restartable(first: Registrator, settings: RegistratorSettings, figures: Fig
     return part
 
 
-def _join_part(joining: JoinSettings) -> Part:
+def _join_part(joining: JoinSettings, figures: Figures) -> Part:
+    def note(is_known: bool) -> None:
+        figures.joined = is_known
+
     async def part() -> None:
+        note(False)
         discovery = open_discovery(
             joining.uri,
             joining.options,
@@ -75,7 +79,7 @@ def _join_part(joining: JoinSettings) -> Part:
             heartbeat_s=joining.times.heartbeat_s,
         )
         try:
-            await join(discovery, joining.address, joining.times)
+            await join(discovery, joining.address, joining.times, on_beat=note)
         finally:
             await discovery.aclose()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from common.metrics import Metric, counter, gauge, labelled
 from router.rules.build import Built, refused_by_attribute
+from router.rules.health import troubles
 from router.rules.model import Model
 
 _MAX_LISTED = 100
@@ -75,6 +76,14 @@ class Figures:
         self.applies[outcome] += 1
         if not reason:
             self.last_good = time.time()
+
+    def troubles(self) -> tuple[str, ...]:
+        """Return what keeps the edge from its job."""
+        return troubles(
+            is_supervised=self.is_supervised,
+            is_proxy_up=self.proxy_pid is not None,
+            failure=self.reason,
+        )
 
     def status(self) -> dict[str, object]:
         """Return everything as JSON's types."""

@@ -1,4 +1,4 @@
-"""``/status`` and ``/metrics`` over HTTP, and the client of the first."""
+"""``/status``, ``/metrics`` and ``/health`` over HTTP, and the client of the first."""
 
 import contextlib
 import http.client
@@ -10,6 +10,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import Server
 
+from common import health
 from common.metrics import CONTENT_TYPE, render
 from router.errors import RouterError
 from router.figures import Figures
@@ -22,7 +23,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class StatusApp:
-    """An ASGI application with two pages."""
+    """An ASGI application with three pages."""
 
     def __init__(self, figures: Callable[[], Figures]) -> None:
         """*figures* brings them up to date and returns them."""
@@ -38,10 +39,13 @@ class StatusApp:
         )
 
     def _answer(self, method: str, path: str) -> tuple[int, str, bytes]:
-        if path not in {"/status", "/metrics"}:
-            return 404, "text/plain", b"there are /status and /metrics\n"
+        if path not in {"/status", "/metrics", health.PATH}:
+            return 404, "text/plain", b"there are /status, /metrics and /health\n"
         if method not in {"GET", "HEAD"}:
             return 405, "text/plain", b"only GET and HEAD\n"
+        if path == health.PATH:
+            status, body = health.page(self._figures().troubles())
+            return status.value, health.CONTENT_TYPE, body
         if path == "/metrics":
             return _OK, CONTENT_TYPE, render(self._figures().metrics()).encode()
         return _OK, "application/json", json.dumps(self._figures().status()).encode() + b"\n"

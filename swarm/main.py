@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from common.logs import level_of
 from common.version import VERSION
 from discovery.errors import DiscoveryError
-from swarm import agent, create, join, manage, registrator, router, services
+from swarm import agent, create, health, join, manage, registrator, router, services
 from swarm import list as list_command
 from swarm.command import GLOBAL_FLAGS, HELP, Command, log_level
 from swarm.flags import Parsed, UsageError, parse
@@ -22,6 +22,7 @@ _COMMANDS = (
     services.COMMAND,
     router.COMMAND,
     create.COMMAND,
+    health.COMMAND,
 )
 _BY_NAME = {name: command for command in _COMMANDS for name in (command.name, command.alias)}
 _INTERRUPTED = 130

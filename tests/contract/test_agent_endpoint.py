@@ -15,10 +15,14 @@ pytestmark = pytest.mark.contract
 
 
 @pytest.fixture
-async def endpoint() -> AsyncIterator[MetricsEndpoint]:
-    figures = Figures(entries=3, engine_up=True)
+def figures() -> Figures:
+    return Figures(entries=3, engine_up=True)
+
+
+@pytest.fixture
+async def endpoint(figures: Figures) -> AsyncIterator[MetricsEndpoint]:
     figures.refused["name"] += 2
-    one = MetricsEndpoint("127.0.0.1", 0, lambda: render(figures.metrics()))
+    one = MetricsEndpoint("127.0.0.1", 0, lambda: render(figures.metrics()), figures.troubles)
     task = asyncio.create_task(one.run())
     await until(lambda: one.port != 0)
     yield one
@@ -38,6 +42,16 @@ async def test_figures_are_told_as_prometheus_reads_them(endpoint: MetricsEndpoi
     assert "swarm_registrator_entries 3\n" in answer.text
     assert 'swarm_registrator_refused_total{reason="name"} 2\n' in answer.text
     assert "swarm_registrator_engine_up 1\n" in answer.text
+
+
+async def test_health_is_a_page_of_its_own(endpoint: MetricsEndpoint, figures: Figures) -> None:
+    answer = await ask(endpoint, "GET", "/health")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+    figures.consul_up["kv"] = figures.engine_up = False
+    answer = await ask(endpoint, "GET", "/health")
+    assert answer.status_code == 503
+    assert answer.text == "the engine is not followed\nConsul does not take entries (kv)\n"
+    assert answer.headers["content-type"].startswith("text/plain")
 
 
 @pytest.mark.parametrize(

@@ -167,3 +167,16 @@ async def test_a_cancellation_that_is_no_signal_is_passed_on() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_each_beat_tells_whether_the_address_stands_there() -> None:
+    discovery = FakeDiscovery(DiscoveryUnavailableError("down"))
+    told: list[bool] = []
+    task = asyncio.create_task(
+        join(discovery, ADDRESS, QUICK, rng=lambda: 0.0, on_beat=told.append)
+    )
+    async with asyncio.timeout(5):
+        await discovery.beaten.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert told[:2] == [False, True]
