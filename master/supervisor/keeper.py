@@ -21,9 +21,17 @@ from engine.client import EngineClient
 from engine.errors import EngineError, EngineTimeoutError, EngineUnreachableError
 from engine.lines import lines_of
 from master.cluster import health
+from master.cluster.events.changes import (
+    Change,
+    Changed,
+    ContainerChanged,
+    ContainerGone,
+    ContainerMade,
+    after,
+    changes,
+)
 from master.cluster.health import Effect
 from master.cluster.model import NEWEST_API, Engine, Health
-from master.cluster.placing.body import SWARM_ID_LABEL
 from master.cluster.specs import engine_from_info, validate_info, warnings_for
 from master.cluster.state import ClusterState
 from master.supervisor.refresher import Refresher
@@ -33,10 +41,6 @@ _log = logging.getLogger(__name__)
 _SPECS_INTERVAL_S = 300.0
 """CPUs, memory, labels and version are read again so often (classic: five minutes)."""
 _VALIDATE_TIMEOUT_S = 10.0
-
-_RESTATED = ("create", "start", "die", "stop", "kill", "oom", "pause", "unpause", "restart")
-_CONTAINER_ACTIONS = frozenset((*_RESTATED, "rename", "update"))
-"""What changes a container's row or its inspect; exec, attach, top and copy don't."""
 
 
 class Hooks(Protocol):
@@ -56,12 +60,6 @@ class Hooks(Protocol):
 
     def destroyed(self, address: str, container_id: str) -> None:
         """A container is gone for good."""
-
-
-def swarm_id_of(actor: Mapping[str, Any]) -> str:
-    """The Swarm ID among an event's attributes (the container's labels stand there)."""
-    attributes = actor.get("Attributes")
-    return str(attributes.get(SWARM_ID_LABEL, "")) if isinstance(attributes, dict) else ""
 
 
 class Keeper:
@@ -314,44 +312,28 @@ class Keeper:
             return
         if not isinstance(message, dict):
             return
-        self._remember_time(message)
-        self._apply(message)
+        self._since = after(message) or self._since
+        for change in changes(message):
+            self._act_upon(change)
         self._hooks.publish(message, self.engine)
 
-    def _remember_time(self, message: dict[str, Any]) -> None:
-        nano = message.get("timeNano")
-        if isinstance(nano, int):
-            # One nanosecond later: what has been heard is not told again.
-            seconds, rest = divmod(nano + 1, 1_000_000_000)
-            self._since = f"{seconds}.{rest:09d}"
-
-    def _apply(self, message: dict[str, Any]) -> None:
-        kind, action = message.get("Type"), str(message.get("Action", ""))
-        actor = message.get("Actor")
-        actor = actor if isinstance(actor, dict) else {}
-        subject = str(actor.get("ID", ""))
-        if kind == "container":
-            if action == "create":
-                self._hooks.created(self.address, subject, swarm_id_of(actor))
-            if action == "destroy":
-                self.refresher.drop(subject)
-                self._hooks.destroyed(self.address, subject)
-            elif action in _CONTAINER_ACTIONS or action.startswith("health_status"):
-                self.refresher.mark(subject)
-            elif action == "commit":
+    def _act_upon(self, change: Change) -> None:
+        match change:
+            case ContainerMade(container_id, swarm_id):
+                self._hooks.created(self.address, container_id, swarm_id)
+            case ContainerChanged(container_id):
+                self.refresher.mark(container_id)
+            case ContainerGone(container_id):
+                self.refresher.drop(container_id)
+                self._hooks.destroyed(self.address, container_id)
+            case Changed.IMAGES:
                 self.refresher.mark_images()
-        elif kind == "image":
-            self.refresher.mark_images()
-        elif kind == "network" and action in ("connect", "disconnect"):
-            attributes = actor.get("Attributes")
-            if isinstance(attributes, dict) and attributes.get("container"):
-                self.refresher.mark(str(attributes["container"]))
-        elif kind == "network":
-            self.refresher.mark_networks()
-        elif kind == "volume" and action in ("create", "destroy"):
-            self.refresher.mark_volumes()
-        elif kind == "daemon":
-            self._specs_due = 0.0  # "reload": labels may be others
+            case Changed.NETWORKS:
+                self.refresher.mark_networks()
+            case Changed.VOLUMES:
+                self.refresher.mark_volumes()
+            case Changed.SPECS:
+                self._specs_due = 0.0
 
     # Now and then
 
