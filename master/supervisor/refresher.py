@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
+from common.backoff import Backoff
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
 from master.cluster.model import Container, ContainerConfig
@@ -25,11 +27,14 @@ from master.cluster.rows import (
     volume_from_row,
 )
 from master.cluster.state import ClusterState
+from master.supervisor.marks import Marks, Part
 
 _log = logging.getLogger(__name__)
 
 _DEBOUNCE_S = 0.2
 """How long marks are collected while nobody waits for them."""
+_RETRIES = Backoff(first_s=1.0, cap_s=10.0)
+"""When what could not be read is tried again: soon, if that was a hiccup, and never in a hurry."""
 _PARALLEL_INSPECTS = 8
 _LIST_BY_ID_LIMIT = 40
 """From so many marks on the whole list is cheaper than a filter of IDs."""
@@ -44,12 +49,20 @@ class Refresher:
         self._address = address
         self._client = client
         self._state = state
-        self._dirty: set[str] = set()
-        self._all_dirty = False
-        self._images_dirty = False
-        self._images_being_read = False
-        self._volumes_dirty = False
-        self._networks_dirty = False
+        self._marks = Marks()
+        self._being_read = Marks()
+        self._later = Marks()
+        """What could not be read; tried again when `_retry` fires."""
+        self._retry: asyncio.TimerHandle | None = None
+        self._failures = 0
+        self._readers = {
+            Part.NETWORKS: self._read_networks,
+            Part.CONTAINERS: self._read_containers,
+            Part.IMAGES: self._read_images,
+            Part.VOLUMES: self._read_volumes,
+        }
+        self._refusals: dict[Part, str] = {}
+        """What was said of each part that is refused: said once, not with every try."""
         self._gone: OrderedDict[str, None] = OrderedDict()
         self.is_current = False
         """Whether the last reading succeeded."""
@@ -60,38 +73,36 @@ class Refresher:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is marked and nothing is being read."""
+        """Whether nothing is about to be read: what an engine won't tell now is not waited for."""
         return self._current is None and not self._wanted.is_set()
-
-    def mark(self, container_id: str) -> None:
-        """This container may have changed."""
-        self._dirty.add(container_id)
-        self._wanted.set()
 
     @property
     def images_settled(self) -> bool:
         """Whether what is known of the images is not about to change."""
-        return not (self._images_dirty or self._images_being_read)
+        return Part.IMAGES not in self._marks and Part.IMAGES not in self._being_read
+
+    def mark(self, container_id: str) -> None:
+        """This container may have changed."""
+        self._add(Marks(ids={container_id}))
 
     def mark_images(self) -> None:
         """The images may have changed."""
-        self._images_dirty = True
-        self._wanted.set()
+        self._add(Marks({Part.IMAGES}))
 
     def mark_volumes(self) -> None:
         """The volumes may have changed."""
-        self._volumes_dirty = True
-        self._wanted.set()
+        self._add(Marks({Part.VOLUMES}))
 
     def mark_networks(self) -> None:
         """The networks may have changed."""
-        self._networks_dirty = True
-        self._wanted.set()
+        self._add(Marks({Part.NETWORKS}))
 
     def mark_all(self) -> None:
         """Anything may have changed."""
-        self._all_dirty = self._images_dirty = self._volumes_dirty = True
-        self._networks_dirty = True
+        self._add(Marks(set(Part)))
+
+    def _add(self, marks: Marks) -> None:
+        self._marks.add(marks)
         self._wanted.set()
 
     def drop(self, container_id: str) -> None:
@@ -99,7 +110,8 @@ class Refresher:
         self._gone[container_id] = None
         while len(self._gone) > _REMEMBER_GONE:
             self._gone.popitem(last=False)
-        self._dirty.discard(container_id)
+        self._marks.ids.discard(container_id)
+        self._later.ids.discard(container_id)
         self._state.remove_container(self._address, container_id)
 
     async def flush(self) -> None:
@@ -123,17 +135,43 @@ class Refresher:
                 await self._collect()
                 self._current, self._next = self._next, []
                 self._urgent.clear()
+                self._wanted.clear()
+                self._being_read, self._marks = self._marks, Marks()
                 self.is_current = False
                 try:
                     await self._work()
-                    self.is_current = True
                 except EngineError as exc:
-                    # The marks stay: whoever brings the engine back marks everything anyway.
                     _log.debug("refresh of %s failed: %s", self._address, exc)
                 finally:
-                    self._release()
+                    self._conclude()
         finally:
             self._release()
+            if self._retry is not None:
+                self._retry.cancel()
+                self._try_again()  # whoever runs next begins with it
+
+    def _conclude(self) -> None:
+        """The round is over; what could not be read is still to be read, but not at once."""
+        left, self._being_read = self._being_read, Marks()
+        self.is_current = not left
+        if left:
+            self._try_later(left)
+        elif not self._later:
+            self._failures = 0
+        self._release()
+
+    def _try_later(self, left: Marks) -> None:
+        self._later.add(left)
+        if self._retry is not None:
+            return
+        self._failures += 1
+        delay_s = _RETRIES.delay_s(self._failures, random.random)
+        self._retry = asyncio.get_running_loop().call_later(delay_s, self._try_again)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        again, self._later = self._later, Marks()
+        self._add(again)
 
     def _release(self) -> None:
         waiting = [*(self._current or []), *([] if self._current is not None else self._next)]
@@ -150,25 +188,25 @@ class Refresher:
             return
 
     async def _work(self) -> None:
-        ids, self._dirty = self._dirty, set()
-        everything, self._all_dirty = self._all_dirty, False
-        images, self._images_dirty = self._images_dirty, False
-        volumes, self._volumes_dirty = self._volumes_dirty, False
-        networks, self._networks_dirty = self._networks_dirty, False
-        self._images_being_read = images or everything
-        self._wanted.clear()
-        if networks:
-            # Before the containers, whose rows name them.
-            await self.refresh_networks()
-        if everything or len(ids) > _LIST_BY_ID_LIMIT:
-            self._state.replace_containers(self._address, await self.load(ids))
-        elif ids:
-            await self._refresh_some(ids)
-        if images or everything:
-            await self.refresh_images()
-            self._images_being_read = False
-        if volumes:
-            await self.refresh_volumes()
+        for part in Part:
+            if part in self._being_read and await self._is_read(part):
+                self._being_read.strike(part)
+
+    async def _is_read(self, part: Part) -> bool:
+        """Read a part, if the engine lets us: if not, what was known of it stays, and it is False.
+
+        Raises:
+            EngineUnreachableError: it does not answer; it won't tell of the other parts either.
+        """
+        try:
+            await self._readers[part]()
+        except EngineStatusError as exc:
+            if self._refusals.get(part) != exc.message:
+                _log.warning("%s of %s can't be read: %s", part.value, self._address, exc)
+            self._refusals[part] = exc.message
+            return False
+        self._refusals.pop(part, None)
+        return True
 
     async def load(self, changed: set[str] | None = None) -> list[Container]:
         """Read all containers; inspected are the new ones, the *changed*, and the visibly changed.
@@ -186,33 +224,36 @@ class Refresher:
             configs = {**self._unchanged(rows), **configs}
         return await self._join(rows, configs)
 
-    async def refresh_images(self) -> None:
-        """Read all images."""
+    async def refresh_networks(self) -> None:
+        """Read all networks; an engine that refuses keeps those that were known.
+
+        Raises:
+            EngineUnreachableError: it does not answer.
+        """
+        if not await self._is_read(Part.NETWORKS):
+            self._try_later(Marks({Part.NETWORKS}))
+
+    async def _read_networks(self) -> None:
+        rows = await self._client.list_networks()
+        networks = [network_from_row(self._address, row) for row in rows]
+        self._state.replace_networks(self._address, networks)
+
+    async def _read_containers(self) -> None:
+        ids = set(self._being_read.ids)
+        if Part.CONTAINERS in self._being_read.parts or len(ids) > _LIST_BY_ID_LIMIT:
+            self._state.replace_containers(self._address, await self.load(ids))
+        else:
+            await self._refresh_some(ids)
+
+    async def _read_images(self) -> None:
         rows = await self._client.list_images()
         images = [image_from_row(self._address, row) for row in rows]
         self._state.replace_images(self._address, images)
 
-    async def refresh_volumes(self) -> None:
-        """Read all volumes; an engine that refuses keeps those that were known."""
-        try:
-            rows = await self._client.list_volumes()
-        except EngineStatusError as exc:
-            _log.warning("volumes of %s can't be read: %s", self._address, exc)
-            return
-        self._state.replace_volumes(
-            self._address, [volume_from_row(self._address, row) for row in rows]
-        )
-
-    async def refresh_networks(self) -> None:
-        """Read all networks; an engine that refuses keeps those that were known."""
-        try:
-            rows = await self._client.list_networks()
-        except EngineStatusError as exc:
-            _log.warning("networks of %s can't be read: %s", self._address, exc)
-            return
-        self._state.replace_networks(
-            self._address, [network_from_row(self._address, row) for row in rows]
-        )
+    async def _read_volumes(self) -> None:
+        rows = await self._client.list_volumes()
+        volumes = [volume_from_row(self._address, row) for row in rows]
+        self._state.replace_volumes(self._address, volumes)
 
     async def _with_networks(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return *rows* with the cluster's IDs of networks in place of the engine's."""
@@ -264,8 +305,12 @@ class Refresher:
             async with limit:
                 return container_id, await self._config(container_id)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(container_id)) for container_id in ids]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(container_id)) for container_id in ids]
+        except ExceptionGroup as exc:
+            # They all ask one engine: the first that lost it tells it for all.
+            raise exc.exceptions[0] from exc
         return dict(task.result() for task in tasks)
 
     async def _config(self, container_id: str) -> ContainerConfig:

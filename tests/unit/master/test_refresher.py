@@ -1,16 +1,20 @@
-"""The refresher: what an engine's list doesn't show yet is not taken for the truth."""
+"""The refresher: what is marked is read, sooner or later, and a list that lags is not the truth."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, cast
 
 import pytest
 
+from common.backoff import Backoff
 from engine.client import EngineClient
+from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
 from master.cluster.model import Engine
 from master.cluster.state import ClusterState
+from master.supervisor import refresher as refresher_module
 from master.supervisor.refresher import Refresher
 
 ADDRESS = "10.0.0.1:2375"
@@ -56,3 +60,162 @@ async def test_what_has_changed_is_inspected_before_it_is_listed(everything: boo
     assert container is not None
     assert container.state == "exited"
     assert engine.asked == ["inspect", "list"]
+
+
+class FailingEngine:
+    """A daemon with one thing of each kind; what is among its `faults` fails."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, EngineError] = {}
+        self.asked: Counter[str] = Counter()
+
+    def _answer(self, what: str, row: dict[str, Any]) -> list[dict[str, Any]]:
+        self.asked[what] += 1
+        if (fault := self.faults.get(what)) is not None:
+            raise fault
+        return [row]
+
+    async def list_containers(self, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        return self._answer("containers", {"Id": ID, "Names": ["/web"], "State": "running"})
+
+    async def inspect_container(self, container_id: str) -> dict[str, Any]:
+        return self._answer("inspect", {"Id": container_id, "Config": {}, "HostConfig": {}})[0]
+
+    async def list_images(self) -> list[dict[str, Any]]:
+        return self._answer("images", {"Id": "sha256:" + "1" * 64, "RepoTags": ["app:1"]})
+
+    async def list_volumes(self) -> list[dict[str, Any]]:
+        return self._answer("volumes", {"Name": "data", "Driver": "local"})
+
+    async def list_networks(self) -> list[dict[str, Any]]:
+        return self._answer("networks", {"Id": "2" * 64, "Name": "net", "Driver": "bridge"})
+
+
+REFUSED = EngineStatusError(ADDRESS, 500, "its disk is broken")
+LATE = EngineTimeoutError(ADDRESS, "the engine did not answer in time")
+KNOWN: dict[str, Callable[[ClusterState], Sequence[Any]]] = {
+    "containers": lambda state: state.containers_on(ADDRESS),
+    "images": lambda state: state.images_on(ADDRESS),
+    "volumes": lambda state: state.volumes_named("data"),
+    "networks": lambda state: list(state.networks_on(ADDRESS)),
+}
+
+
+@pytest.fixture
+def engine() -> FailingEngine:
+    return FailingEngine()
+
+
+@pytest.fixture
+def state() -> ClusterState:
+    state = ClusterState()
+    state.put_engine(Engine(address=ADDRESS))
+    return state
+
+
+@pytest.fixture
+async def refresher(engine: FailingEngine, state: ClusterState) -> AsyncIterator[Refresher]:
+    made = Refresher(ADDRESS, cast("EngineClient", engine), state)
+    working = asyncio.create_task(made.run())
+    yield made
+    working.cancel()
+    await asyncio.wait([working])
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again at once."""
+    monkeypatch.setattr(refresher_module, "_RETRIES", Backoff(first_s=0.01, cap_s=0.01))
+
+
+def known(state: ClusterState) -> set[str]:
+    """Of which parts anything is known."""
+    return {part for part, found in KNOWN.items() if found(state)}
+
+
+async def until_known(state: ClusterState, *parts: str) -> None:
+    async with asyncio.timeout(2):
+        while known(state) != set(parts):  # noqa: ASYNC110 - the state tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_an_engine_lost_in_an_inspect_is_told_as_every_lost_engine(
+    engine: FailingEngine, state: ClusterState
+) -> None:
+    engine.faults["inspect"] = LATE
+    with pytest.raises(EngineTimeoutError, match="did not answer in time"):
+        await Refresher(ADDRESS, cast("EngineClient", engine), state).load()
+
+
+@pytest.mark.parametrize("refused", KNOWN)
+async def test_a_part_that_is_refused_does_not_keep_the_others_from_being_read(
+    refresher: Refresher, engine: FailingEngine, state: ClusterState, refused: str
+) -> None:
+    engine.faults[refused] = REFUSED
+    refresher.mark_all()
+    await refresher.flush()
+    assert known(state) == KNOWN.keys() - {refused}
+    assert not refresher.is_current
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("fault", [REFUSED, LATE], ids=["refused", "late"])
+@pytest.mark.parametrize("first", ["networks", "containers", "inspect", "images"])
+async def test_what_could_not_be_read_is_read_later_by_itself(
+    refresher: Refresher, engine: FailingEngine, state: ClusterState, first: str, fault: EngineError
+) -> None:
+    engine.faults[first] = fault
+    refresher.mark_all()
+    await refresher.flush()
+    engine.faults.clear()
+    await until_known(state, *KNOWN)
+    await refresher.flush()
+    assert refresher.is_current
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_one_container_that_could_not_be_read_is_read_later(
+    refresher: Refresher, engine: FailingEngine, state: ClusterState
+) -> None:
+    engine.faults["containers"] = LATE
+    refresher.mark(ID)
+    await refresher.flush()
+    engine.faults.clear()
+    await until_known(state, "containers")
+
+
+async def test_nobody_waits_for_what_an_engine_refuses(
+    refresher: Refresher, engine: FailingEngine, state: ClusterState
+) -> None:
+    engine.faults["images"] = REFUSED
+    refresher.mark_images()
+    assert not refresher.images_settled
+    await refresher.flush()
+    assert refresher.images_settled
+    assert refresher.is_settled
+    asked = engine.asked["images"]
+    async with asyncio.timeout(0.1):
+        await refresher.flush()
+    assert engine.asked["images"] == asked
+
+
+async def test_what_else_happens_is_no_reason_to_ask_a_broken_engine_again(
+    refresher: Refresher, engine: FailingEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresher_module, "_RETRIES", Backoff(first_s=60.0, cap_s=60.0))
+    engine.faults["volumes"] = REFUSED
+    refresher.mark_volumes()
+    for _ in range(5):
+        refresher.mark(ID)
+        await refresher.flush()
+    assert (engine.asked["volumes"], engine.asked["inspect"]) == (1, 5)
+
+
+async def test_a_refusal_that_lasts_is_logged_once(
+    refresher: Refresher, engine: FailingEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.faults["volumes"] = REFUSED
+    for _ in range(3):
+        refresher.mark_volumes()
+        await refresher.flush()
+    assert caplog.text.count("volumes of 10.0.0.1:2375 can't be read: its disk is broken") == 1
