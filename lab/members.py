@@ -16,6 +16,8 @@ from lab.state import Store
 
 _HEARTBEAT = ("--heartbeat", "5s", "--ttl", "20s", "--services-ttl", "20s")
 """The shortest life that Consul grants a session, so that a dead host is missed soon."""
+_METRICS_PORT = 2376
+"""Of each host's own address: beside its engine's."""
 _DRAIN = "10s"
 """What the edge gives requests in progress when it stops; `stop` waits no longer than 20 s."""
 _NOTE = ("process id", "start time")
@@ -37,11 +39,18 @@ class Agent(Daemon):
         target = "/v1/kv/swarm/docker/swarm/nodes/" + self._engine.plan.endpoint
         return call("GET", self._consul.endpoint, target, timeout_s=2).status == _STATUS_OK
 
+    @property
+    def metrics_endpoint(self) -> str:
+        """Host and port of its page of figures, ``/metrics``."""
+        return f"{self._engine.plan.address}:{_METRICS_PORT}"
+
     def _launch(self) -> Process:
         advertise = ["--advertise", self._engine.plan.endpoint]
         # The host has this machine's files, so its engine's socket is not at the usual place.
         engine = ["--engine", f"unix://{self._engine.socket}"]
-        command = _swarm("agent", *advertise, *engine, *_HEARTBEAT, self._consul.uri_for_hosts)
+        figures = ["--metrics", self.metrics_endpoint]
+        options = (*advertise, *engine, *figures, *_HEARTBEAT)
+        command = _swarm("agent", *options, self._consul.uri_for_hosts)
         return self._engine.enter(command, self.log, self.name, _environment())
 
 
