@@ -146,11 +146,12 @@ class _Client(_End):
             return
         self.other = node
         transport = cast("asyncio.Transport", node.transport)
+        # Before the write: if it is more than the node takes, that holds the client again.
+        self.hold(is_held=False)
         transport.writelines(self._early)
         self._early.clear()
         if self.is_heard_out:
             transport.write_eof()
-        self.hold(is_held=False)
 
 
 async def _connect(node: _End, place: Place) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -61,9 +62,11 @@ def tunnelled(request: pytest.FixtureRequest, node: socket.socket) -> Iterator[T
     with LoopThread(request.param) as thread:
         tunnels = thread.call(Tunnels)
         made = Tunnelled(thread, ("", 0), tunnels, node.getsockname())
-        loop = thread.loop
-        server = thread.run(loop.create_server(made.accept, "127.0.0.1", 0))
-        made.address = server.sockets[0].getsockname()
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MB)
+        listener.bind(("127.0.0.1", 0))
+        made.address = listener.getsockname()
+        server = thread.run(thread.loop.create_server(made.accept, sock=listener))
         yield made
         thread.call(server.close)
         thread.call(tunnels.abort)
@@ -181,6 +184,35 @@ def _flood(sock: socket.socket) -> int:
             sock.setblocking(False)
         assert sent < 64 * MB
     return sent
+
+
+def test_more_said_early_than_the_node_takes_stops_who_says_it(
+    tunnelled: Tunnelled, node: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel, "_PATIENCE_S", TIMEOUT_S)
+    monkeypatch.setattr(tunnel, "keep_alive", _with_little_room)
+    place = node.getsockname()
+    node.close()
+    # While it sleeps there is more to read at once than one connection's buffer may hold.
+    tunnelled.thread.loop.call_soon_threadsafe(time.sleep, 0.3)
+    with tunnelled.connect() as client:
+        client.setblocking(False)
+        sent = _flood(client)
+        with socket.socket() as late:
+            late.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            late.bind(place)
+            late.listen()
+            late.settimeout(TIMEOUT_S)
+            with accept(late) as served:
+                sent += _flood(client)
+                assert sent < 16 * MB
+                client.shutdown(socket.SHUT_WR)
+                assert len(rest(served)) == sent
+
+
+def _with_little_room(sock: socket.socket) -> None:
+    """In the kernel, so that what is written waits in the manager."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
 
 def test_a_process_that_does_not_listen_yet_is_waited_for(
