@@ -14,12 +14,13 @@ from typing import Any
 
 from agent.figures import Figures
 from agent.rules.container import Container, read_container
-from agent.rules.events import FILTERS, Hint, Kind, asks_to_stop, is_stopping, read_event
+from agent.rules.events import FILTERS, Hint, Kind, is_stopping, read_event
 from common.backoff import Backoff
 from common.durations import format_duration
 from engine.client import EngineClient, Version
 from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
 from engine.lines import lines_of
+from services.stopping import asks_to_stop
 
 _log = logging.getLogger(__name__)
 
@@ -229,7 +230,7 @@ class Watch:
             if known and is_stopping(known, self._asked_to_stop.get(container_id)):
                 self._drop(container_id)  # its ports were those of its life before
         elif hint.kind is Kind.ENDED or (
-            hint.kind is Kind.SIGNALLED and known and asks_to_stop(hint.signal, known)
+            hint.kind is Kind.SIGNALLED and known and asks_to_stop(hint.signal, known.stop_signal)
         ):
             # The engine's clock decides, since an answer on the way may be older than this.
             self._asked_to_stop[container_id] = hint.time_ns

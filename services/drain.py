@@ -13,10 +13,29 @@ it by a session that deletes it should the writer die in between. What its value
 import re
 from collections.abc import Iterable
 
+from common.durations import parse_duration
+
+SETTING = "SERVICE_DRAIN"
+"""Environment variable or label of a container: ``5s``, how long a manager holds a stop back."""
+LONGEST_S = 60.0
+"""Clients wait for the answer to a stop; most give up not long after a minute."""
+
 FOLDER = ".drain/"
 """Below the prefix: what one blocking query has to cover."""
 
 _MARK = re.compile(rf"{re.escape(FOLDER)}(?P<container>[0-9a-f]{{64}})", re.ASCII)
+
+
+def seconds_of(text: str) -> float:
+    """Return what `SETTING` asks for, at most `LONGEST_S`.
+
+    Raises:
+        ValueError: *text* is no duration, or one that lies in the past.
+    """
+    seconds = parse_duration(text)
+    if seconds < 0:
+        raise ValueError(f'"{text}" is less than nothing')
+    return min(seconds, LONGEST_S)
 
 
 def key_of(container_id: str) -> str:

@@ -4,7 +4,6 @@ Source: the Engine API's ``GET /events``; only Type, Action and Actor, since new
 other fields.
 """
 
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -31,11 +30,6 @@ FILTERS = {
     ],
 }
 """Asked for: a busy health check would send three more for each of its runs."""
-
-_TERMINATING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL})
-_FIRST_REALTIME = 34
-"""What Docker counts from for SIGRTMIN+3 and the like."""
-_LAST_REALTIME = 64
 
 
 class Kind(Enum):
@@ -85,29 +79,6 @@ def read_event(message: Mapping[str, Any]) -> Hint | None:
     return Hint(kind, subject, time_ns, str(attributes.get("signal", "")))
 
 
-def asks_to_stop(sent: str, container: Container) -> bool:
-    """Whether the signal *sent* means the end of *container*, rather than a word to it."""
-    number = _number(sent)
-    return number is not None and (
-        number in _TERMINATING or number == _number(container.stop_signal)
-    )
-
-
 def is_stopping(container: Container, asked_ns: int | None) -> bool:
     """Whether *container* has been asked to stop (at *asked_ns*) since it was started."""
     return asked_ns is not None and asked_ns >= container.started_ns
-
-
-def _number(text: str) -> int | None:
-    """Return the number of ``15``, ``TERM``, ``SIGTERM``, ``SIGRTMIN+3``; None for other text."""
-    name = text.strip().upper().removeprefix("SIG")
-    if name.isascii() and name.isdigit():
-        return int(name[:4])
-    for start, sign, first in (("RTMIN", "+", _FIRST_REALTIME), ("RTMAX", "-", _LAST_REALTIME)):
-        if name.startswith(start):
-            offset = name.removeprefix(start).removeprefix(sign) or "0"
-            if not (offset.isascii() and offset.isdigit()):
-                return None
-            return first + int(f"{sign}{offset[:4]}")
-    found = signal.Signals.__members__.get(f"SIG{name}")
-    return None if found is None else int(found)

@@ -107,6 +107,8 @@ class ContainerConfig:
     restart_count: int = 0
     drain_s: float = 0.0
     """Seconds that routers get to turn elsewhere before it is stopped; 0: none are asked for."""
+    stop_signal: str = ""
+    """What it is stopped by if that is not SIGTERM: ``SIGQUIT``, ``3``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ def config_from_inspect(body: Mapping[str, Any]) -> ContainerConfig:
         exit_code=_integer(state.get("ExitCode")),
         restart_count=_integer(body.get("RestartCount")),
         drain_s=drain_of(_texts(config.get("Env")), _mapping(config.get("Labels"))),
+        stop_signal=_text(config.get("StopSignal")),
     )
 
 

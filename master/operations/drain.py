@@ -26,12 +26,15 @@ class Drainer:
     ) -> AsyncIterator[None]:
         """Return when the request may be passed on; the mark stays until the block ends."""
         seconds = container.config.drain_s
-        if self._marks is None or not seconds or not ends_it(method, path, query):
+        if self._marks is None or not seconds:
             yield
             return
         await self._fleet.settled()  # it may have been started a moment ago
         known = self._fleet.state.container(container.engine, container.id)
         if known is None or known.state != "running":
+            yield
+            return
+        if not ends_it(method, path, query, known.config.stop_signal):
             yield
             return
         async with self._marks.mark(container.id, seconds) as is_marked:

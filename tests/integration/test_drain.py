@@ -36,13 +36,23 @@ def test_the_mark_stands_while_the_container_still_runs(
     until(lambda: consul("GET", MARKS).status == 404, 5, "no mark")
 
 
+@pytest.mark.parametrize("signal", ["USR1", "10"])
 def test_signals_that_end_nothing_are_passed_on_at_once(
-    docker: Cli, consul: Api, draining: str
+    docker: Cli, consul: Api, draining: str, signal: str
 ) -> None:
     before = time.monotonic()
-    docker("kill", "-s", "USR1", draining)
+    docker("kill", "-s", signal, draining)
     assert time.monotonic() - before < 2
     assert consul("GET", MARKS).status == 404
+
+
+def test_an_images_own_stop_signal_ends_its_container(docker: Cli, consul: Api) -> None:
+    how = ("--stop-signal", "WINCH", "-e", "SERVICE_DRAIN=2s", "--init")
+    container = docker("run", "-d", "--name", "web", *how, "busybox", "sleep", "600").line
+    with docker.start("kill", "-s", "28", "web") as ending:
+        until(lambda: consul("GET", MARKS).status == 200, 2, "a drain mark")
+        assert consul.get(MARKS) == [f"services/.drain/{container}"]
+        assert ending.wait(20) == 0
 
 
 @pytest.mark.fault

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from agent_containers import ID, container
 
-from agent.rules.events import Hint, Kind, asks_to_stop, is_stopping, read_event
+from agent.rules.events import Hint, Kind, is_stopping, read_event
 
 
 def event(action: str, kind: str = "container", **attributes: str) -> dict[str, Any]:
@@ -52,35 +52,6 @@ def test_a_networks_event_is_about_its_container() -> None:
 )
 def test_other_messages_tell_nothing(message: dict[str, Any]) -> None:
     assert read_event(message) is None
-
-
-@pytest.mark.parametrize(
-    ("sent", "stop_signal", "expected"),
-    [
-        ("15", "", True),
-        ("9", "", True),
-        ("2", "", True),
-        ("3", "", True),
-        ("SIGTERM", "", True),
-        ("1", "", False),
-        ("10", "", False),
-        ("28", "SIGWINCH", True),
-        ("28", "28", True),
-        ("28", "WINCH", True),
-        ("37", "SIGRTMIN+3", True),
-        ("37", "RTMIN+3", True),
-        ("62", "SIGRTMAX-2", True),
-        ("34", "SIGRTMIN", True),
-        ("37", "SIGRTMIN+x", False),
-        ("", "", False),
-        ("nonsense", "nonsense", False),
-        ("9" * 5000, "", False),
-    ],
-)
-def test_a_signal_asks_to_stop_or_is_only_a_word(
-    sent: str, stop_signal: str, expected: bool
-) -> None:
-    assert asks_to_stop(sent, container(stop_signal=stop_signal)) is expected
 
 
 def test_a_stop_counts_until_the_next_start() -> None:

@@ -197,6 +197,13 @@ def test_epoch(text: Any, expected: float) -> None:
     assert epoch(text) == expected
 
 
+def test_how_it_is_stopped_is_what_its_configuration_says() -> None:
+    asked = {"Env": ["SERVICE_DRAIN=5s"], "Labels": {}, "StopSignal": "SIGQUIT"}
+    config = config_from_inspect({"Config": asked})
+    assert (config.drain_s, config.stop_signal) == (5, "SIGQUIT")
+    assert config_from_inspect({"Config": {"StopSignal": None}}).stop_signal == ""
+
+
 @given(
     st.dictionaries(
         st.sampled_from(

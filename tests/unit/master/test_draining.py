@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from master.cluster.draining import LONGEST_S, drain_of, ends_it
+from master.cluster.draining import drain_of, ends_it
+from services.drain import LONGEST_S
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,13 @@ def test_nonsense_drains_nothing_and_never_raises(text: str, label: object) -> N
         pytest.param("POST", "/kill", {"signal": "SIGTERM"}, True, id="kill-term"),
         pytest.param("POST", "/kill", {"signal": "15"}, True, id="kill-number"),
         pytest.param("POST", "/kill", {"signal": "SIGHUP"}, False, id="reload"),
+        pytest.param("POST", "/kill", {"signal": "1"}, False, id="reload-by-number"),
         pytest.param("POST", "/kill", {"signal": "usr1"}, False, id="user-signal"),
+        pytest.param("POST", "/kill", {"signal": "10"}, False, id="user-signal-by-number"),
+        pytest.param("POST", "/kill", {"signal": "37"}, True, id="the-images-own"),
+        pytest.param("POST", "/kill", {"signal": "nonsense"}, False, id="refused-by-the-engine"),
         pytest.param("DELETE", "", {"force": "1"}, True, id="forced-removal"),
+        pytest.param("DELETE", "", {"force": "y"}, True, id="forced-as-docker-reads-it"),
         pytest.param("DELETE", "", {"force": "0"}, False, id="refused-while-running"),
         pytest.param("DELETE", "", {}, False, id="removal"),
         pytest.param("POST", "/pause", {}, False, id="pause"),
@@ -50,4 +56,4 @@ def test_nonsense_drains_nothing_and_never_raises(text: str, label: object) -> N
 def test_only_what_ends_it_is_held_back(
     method: str, path: str, query: dict[str, str], ends: bool
 ) -> None:
-    assert ends_it(method, f"/containers/{{id}}{path}", query) is ends
+    assert ends_it(method, f"/containers/{{id}}{path}", query, "SIGRTMIN+3") is ends
