@@ -1,7 +1,8 @@
 """Keeps the manager's listeners what the state says: one for each published TCP port.
 
-Nothing is opened or closed for an event's sake. After each change of the state what is published
-is compared with what is open, so that nothing missed leaves a port open or shut for long.
+Nothing is opened or closed for an event's sake. After changes of the state what is published is
+compared with what is open, so that nothing missed leaves a port open or shut for long. One task
+does that; who has to know that a port is open waits for it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 _EVERY_INTERFACE = ("0.0.0.0", "::")
 _DISCARD_PORT = 9
+_GAP_S = 0.1
+"""Between two comparisons, each of which looks at every container: a change alone is followed at
+once, many together cost little."""
 
 
 class PublishedPorts:
@@ -32,7 +36,8 @@ class PublishedPorts:
         self._fleet = fleet
         self._address = address
         self._changed = asyncio.Event()
-        self._turn = asyncio.Lock()
+        self._waiting: list[asyncio.Future[None]] = []
+        """For a comparison that begins from now on."""
         self._version = -1
         self._places: dict[int, tuple[Published, ...]] = {}
         self._open: dict[int, asyncio.Server] = {}
@@ -47,32 +52,44 @@ class PublishedPorts:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                await self._follow()
+                waiting, self._waiting = self._waiting, []
+                try:
+                    await self._follow()
+                finally:
+                    _wake(waiting)
+                await asyncio.sleep(_GAP_S)
         finally:
             for server in self._open.values():
                 server.close()
             self._tunnels.abort()
+            _wake(self._waiting)
 
     async def seen(self) -> None:
         """Wait until what has just been started can be connected to; about a second at most."""
         await self._fleet.settled()
-        await self._follow()
+        if not self._is_current:
+            followed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(followed)
+            self._changed.set()
+            await followed
+
+    @property
+    def _is_current(self) -> bool:
+        return self._version == self._fleet.state.containers_version and not self._refused
 
     async def _follow(self) -> None:
-        async with self._turn:
-            version = self._fleet.state.containers_version
-            if version == self._version and not self._refused:
-                return
-            self._version = version
-            places = self._elsewhere(published(self._fleet.state))
-            self._tell_shared(places)
-            self._places = places
-            for port in self._open.keys() - places.keys():
-                self._open.pop(port).close()
-            for port in self._refused.keys() - places.keys():
-                del self._refused[port]
-            for port in sorted(places.keys() - self._open.keys()):
-                await self._listen(port)
+        if self._is_current:
+            return
+        self._version = self._fleet.state.containers_version
+        places = self._elsewhere(published(self._fleet.state))
+        self._tell_shared(places)
+        self._places = places
+        for port in self._open.keys() - places.keys():
+            self._open.pop(port).close()
+        for port in self._refused.keys() - places.keys():
+            del self._refused[port]
+        for port in sorted(places.keys() - self._open.keys()):
+            await self._listen(port)
 
     def _elsewhere(
         self, places: dict[int, tuple[Published, ...]]
@@ -122,6 +139,12 @@ def check_address(address: str) -> None:
     """
     for sock in listen_on([str(TcpEndpoint(address, 0))]):
         sock.close()
+
+
+def _wake(waiting: list[asyncio.Future[None]]) -> None:
+    for one in waiting:
+        if not one.done():
+            one.set_result(None)
 
 
 def _is_of_this_machine(ip: str) -> bool:

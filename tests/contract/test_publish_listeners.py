@@ -6,12 +6,16 @@ import contextlib
 import json
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from master.cluster.containers.published import Published, published
+from master.cluster.state import ClusterState
 from master.listen import ListenError
+from master.publishing import listeners
 from master.publishing.listeners import check_address
 from tests.fakes.client import Client, until
 from tests.fakes.engine import WEB_ID, Call, FakeEngine
@@ -174,6 +178,38 @@ def test_at_every_address_only_other_machines_ports_are_served(
     with running_manager(engine, publish_address="0.0.0.0") as manager:
         manager.thread.run(manager.runtime._ports.seen())
         assert accepts(port) is is_served
+
+
+def test_many_changes_are_followed_together(
+    manager: RunningManager, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look is at all containers: it must not be had for every one that changes."""
+    looks: list[float] = []
+
+    def look(state: ClusterState) -> dict[int, tuple[Published, ...]]:
+        looks.append(time.monotonic())
+        return published(state)
+
+    monkeypatch.setattr(listeners, "published", look)
+    changes = 100
+    for number in range(changes):
+        engine.containers[WEB_ID]["Name"] = f"/{number}"
+        manager.settle()
+    seconds = max(looks) - min(looks)
+    assert len(looks) <= 2 + seconds / listeners._GAP_S
+    assert len(looks) < changes / 2
+    version = manager.fleet.state.containers_version
+    until(lambda: manager.runtime._ports._version == version, "the last one is followed")  # type: ignore[union-attr]
+
+
+def test_who_starts_something_waits_for_the_next_look(
+    manager: RunningManager, client: Client, engine: FakeEngine
+) -> None:
+    for number in range(20):
+        with socket.create_server(("127.0.0.1", 0)) as web:
+            publish(engine, number_of(web))
+            assert client.ask("POST", "/containers/web/start").status == 204
+            assert accepts(number_of(web)), number
 
 
 def test_a_port_that_is_taken_is_told_once_and_tried_again(
