@@ -15,7 +15,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+
+from services.address import is_of_one, parse_ip
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
 """Service, host and container: nothing that a key, a URL or a proxy's file gives a meaning to."""
@@ -36,7 +37,7 @@ class ServiceEntry:
     port: int
     """The container's exposed port."""
     ip: str
-    """IPv4 or IPv6 address, without brackets."""
+    """IPv4 or IPv6 address of one machine, without brackets."""
     published_port: int
     protocol: str = "tcp"
     """``tcp`` or ``udp``."""
@@ -146,13 +147,10 @@ def _address(value: bytes) -> tuple[str, int] | None:
     ip, colon, port = value.decode(errors="replace").rpartition(":")
     if ip.startswith("[") and ip.endswith("]"):
         ip = ip[1:-1]
-    # Behind the % of a link-local address Python's parser lets anything pass, line feeds too.
-    if not colon or not _is_port(port) or "%" in ip:
+    found = parse_ip(ip)
+    if not colon or not _is_port(port) or found is None or not is_of_one(found):
         return None
-    try:
-        return str(ip_address(ip)), int(port)
-    except ValueError:
-        return None
+    return str(found), int(port)
 
 
 def _is_port(text: str) -> bool:

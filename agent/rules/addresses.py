@@ -5,13 +5,12 @@ container's address with its own port.
 """
 
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from agent.rules.container import Binding, Container, Network, Port
 from agent.rules.refusal import RefusedError, shown
+from services.address import is_of_one, parse_ip
 
 _TRUE = frozenset({"1", "t", "true", "yes", "on"})
-_IPV6 = 6
 _DEFAULT_NETWORKS = frozenset({"default", "bridge"})
 
 
@@ -33,11 +32,12 @@ def address_of(
     # Another container's network: its ports are told of by that one.
     if container.network_mode.startswith("container:"):
         return None
-    forced = _forced_ip(metadata)
+    forced = _forced_ip(metadata, host_ip)
     if container.network_mode == "host":
         return (forced or host_ip, port.number) if port in container.exposed else None
     if _is_internal(metadata, internal=internal):
-        ip = forced or _network_ip(container, metadata.get("network", ""))
+        own = _network_ip(container, metadata.get("network", "")) if not forced else ""
+        ip = forced or (own and _reachable(own, host_ip, "its network has the address"))
         return (ip, port.number) if ip else None
     binding = _binding(container.published.get(port, ()))
     if binding is None:
@@ -51,15 +51,10 @@ def _is_internal(metadata: Mapping[str, str], *, internal: bool) -> bool:
     return internal or bool(metadata.get("network"))
 
 
-def _forced_ip(metadata: Mapping[str, str]) -> str:
+def _forced_ip(metadata: Mapping[str, str], host_ip: str) -> str:
     # Addresses are often at hand with their network: 10.0.0.5/24.
     text = metadata.get("ip", "").strip().partition("/")[0]
-    if not text:
-        return ""
-    found = _parse(text)
-    if found is None:
-        raise RefusedError("address", f"SERVICE_IP is no address: {shown(text)}")
-    return str(found)
+    return _reachable(text, host_ip, "SERVICE_IP is") if text else ""
 
 
 def _binding(bindings: tuple[Binding, ...]) -> Binding | None:
@@ -71,27 +66,27 @@ def _binding(bindings: tuple[Binding, ...]) -> Binding | None:
 
 
 def _host_ip(binding: Binding, host_ip: str) -> str:
-    bound = _parse(binding.ip or "0.0.0.0")
-    if bound is None or (bound.version == _IPV6 and bound.is_link_local):
-        text = f"published on {shown(binding.ip)}, which has no meaning elsewhere"
-        raise RefusedError("address", text)
-    if bound.is_unspecified:
+    bound = parse_ip(binding.ip or "0.0.0.0")
+    if bound is not None and bound.is_unspecified:
         return host_ip
-    # Hosts may be told apart by loopback addresses, in a laboratory; everywhere else what is
-    # bound there would send a router to the router's own machine.
-    if bound.is_loopback and not ip_address(host_ip).is_loopback:
-        raise RefusedError("address", f"published on {bound} only, which other hosts cannot reach")
-    return str(bound)
+    return _reachable(binding.ip, host_ip, "published only on")
 
 
-def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    # Behind the % of a link-local address Python's parser lets anything pass.
-    if "%" in text:
-        return None
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
+def _reachable(text: str, host_ip: str, how: str) -> str:
+    """Return the address *text*, if a router on another machine gets to this host by it.
+
+    From there 127.0.0.1 is the router's own machine, with all that listens on it, and 169.254.x.x
+    whatever its cloud has there. Only the host's own address is above suspicion: somebody has
+    told this agent of it, and in a laboratory it may well be a loopback address.
+    """
+    found = parse_ip(text)
+    if found is None:
+        raise RefusedError("address", f"{how} {shown(text)}, which is no address")
+    if found == parse_ip(host_ip):
+        return str(found)
+    if not is_of_one(found) or found.is_loopback or found.is_link_local:
+        raise RefusedError("address", f"{how} {found}, by which other hosts cannot reach it")
+    return str(found)
 
 
 def _network_ip(container: Container, wanted: str) -> str:

@@ -100,11 +100,36 @@ def test_what_only_this_machine_reaches_is_refused(ip: str) -> None:
     assert refused(ports={"80/tcp": [(ip, "1")]}) == ["address"]
 
 
-def test_among_hosts_with_loopback_addresses_one_is_as_good_as_any() -> None:
+@pytest.mark.parametrize(
+    "ip",
+    ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "0.0.0.0", "0.0.0.1", "::", "224.0.0.1",
+     "ff02::1", "169.254.169.254", "fe80::1", "255.255.255.255", "localhost"],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["default", "host"])
+@pytest.mark.parametrize("more", [{}, {"SERVICE_INTERNAL": "true"}], ids=["host", "internal"])
+def test_a_container_cannot_send_others_to_their_own_machine_or_to_nobody(
+    ip: str, mode: str, more: dict[str, str]
+) -> None:
+    assert refused(env={"SERVICE_IP": ip, **more}, mode=mode) == ["address"]
+
+
+def test_a_network_cannot_do_so_either() -> None:
+    env = {"SERVICE_NETWORK": "odd"}
+    assert refused(env=env, networks={"odd": "127.0.0.1"}) == ["address"]
+
+
+def test_where_hosts_have_loopback_addresses_only_the_hosts_own_one_will_do() -> None:
     options = Options("h1", "127.0.0.11")
-    assert keys(options, ports={"80/tcp": [("127.0.0.11", "1")]}) == {
-        "web-80/h1:c1:80": "127.0.0.11:1"
-    }
+    expected = {"web-80/h1:c1:80": "127.0.0.11:1"}
+    assert keys(options, ports={"80/tcp": [("127.0.0.11", "1")]}) == expected
+    assert (
+        keys(options, env={"SERVICE_IP": "127.0.0.11"}, ports={"80/tcp": [("", "1")]}) == expected
+    )
+    for ip in ("127.0.0.1", "127.0.0.12"):
+        for how in ({"ports": {"80/tcp": [(ip, "1")]}}, {"env": {"SERVICE_IP": ip}}):
+            answer = wanted(options, **how)
+            assert [one.reason for one in answer.refusals] == ["address"]
+            assert answer.registrations == ()
 
 
 def test_variables_are_beaten_by_labels_and_general_by_particular() -> None:
@@ -157,6 +182,7 @@ def test_explicit_mode_wants_a_name() -> None:
         ({"SERVICE_IP": "10.1.1.1"}, "10.1.1.1:32768"),
         ({"SERVICE_IP": "10.1.1.1/24"}, "10.1.1.1:32768"),
         ({"SERVICE_IP": "2001:DB8::0:1"}, "[2001:db8::1]:32768"),
+        ({"SERVICE_IP": "::ffff:10.1.1.1"}, "10.1.1.1:32768"),
         ({"SERVICE_INTERNAL": "true"}, "172.17.0.2:80"),
         ({"SERVICE_INTERNAL": "true", "SERVICE_IP": "10.1.1.1"}, "10.1.1.1:80"),
         ({"SERVICE_NETWORK": "back"}, "10.5.0.7:80"),
@@ -322,7 +348,18 @@ KEYS = st.one_of(
 VALUES = st.one_of(
     st.text(),
     st.sampled_from(
-        ["true", "start", "10.0.0.1", "fe80::1%\nx", "bridge", "\ud800", "x" * 5000, "a\\,b,"]
+        [
+            "true",
+            "start",
+            "10.0.0.1",
+            "0.0.0.0",
+            "::ffff:10.0.0.1",
+            "fe80::1%\nx",
+            "bridge",
+            "\ud800",
+            "x" * 5000,
+            "a\\,b,",
+        ]
     ),
 )
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.address import is_of_one, parse_ip
 from services.entry import ServiceEntry, entries_of, host_of, is_name, keys_of
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", fullmatch=True)
@@ -16,7 +17,7 @@ ENTRIES = st.builds(
     host=NAMES,
     container=NAMES,
     port=st.integers(1, 65535),
-    ip=st.ip_addresses().map(str),
+    ip=st.ip_addresses().map(str).map(parse_ip).filter(is_of_one).map(str),
     published_port=st.integers(1, 65535),
     protocol=st.sampled_from(["tcp", "udp"]),
     tags=st.lists(PRINTABLE, max_size=4).map(tuple),
@@ -90,6 +91,13 @@ def test_an_address_that_is_read_can_begin_no_line(value: str) -> None:
         pytest.param("web-80/h1:c1:80", "10.0.0.1", id="no-published-port"),
         pytest.param("web-80/h1:c1:80", "10.0.0.1:70000", id="port-too-large"),
         pytest.param("web-80/h1:c1:80", "[fe80::1%x\nserver evil]:80", id="zone"),
+        pytest.param("web-80/h1:c1:80", "0.0.0.0:80", id="whoever-asks"),
+        pytest.param("web-80/h1:c1:80", "0.1.2.3:80", id="this-network"),
+        pytest.param("web-80/h1:c1:80", "[::]:80", id="whoever-asks-ipv6"),
+        pytest.param("web-80/h1:c1:80", "[::ffff:0.0.0.0]:80", id="whoever-asks-mapped"),
+        pytest.param("web-80/h1:c1:80", "255.255.255.255:80", id="everybody"),
+        pytest.param("web-80/h1:c1:80", "224.0.0.1:80", id="many"),
+        pytest.param("web-80/h1:c1:80", "[ff02::1]:80", id="many-ipv6"),
         pytest.param("web-80/h1:c1:80", "", id="empty"),
     ],
 )
