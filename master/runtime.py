@@ -47,7 +47,8 @@ from master.operations.volumes import Volumes
 from master.proxy.front import Front, FrontServices, make_protocol
 from master.proxy.relay import Relay
 from master.publishing.listeners import PublishedPorts, check_address
-from master.routes import RouteTable
+from master.route_table import RouteTable
+from master.routes import ROUTES
 from master.settings import Settings
 from master.supervisor.fleet import Fleet
 from services.marks import DrainMarks
@@ -177,7 +178,7 @@ class _Runtime:
     def _server(self) -> _Server:
         summary = self._manager.summary
         services = FrontServices(
-            table=RouteTable(),
+            table=RouteTable(ROUTES),
             relay=Relay(
                 self._fleet,
                 self._manager.builder,

@@ -14,7 +14,8 @@ from pathlib import Path
 import click
 
 from master.app import create_app
-from master.routes import ROUTES, How, Route
+from master.route_table import How, Route
+from master.routes import ROUTES
 
 FOLDER = Path(__file__).parent
 

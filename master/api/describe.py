@@ -18,7 +18,8 @@ from common.version import VERSION
 from master.api.describe_answers import ANSWERS, AUTH_HEADERS, BODIES, JSON, errors
 from master.api.describe_queries import parameters
 from master.api.describe_schemas import SCHEMAS, ref
-from master.routes import ROUTES, Edit, How, Route
+from master.route_table import Edit, How, Route
+from master.routes import ROUTES
 
 TITLE = "swarm"
 SUMMARY = "One Docker endpoint for many machines."

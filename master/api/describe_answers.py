@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from master.api.describe_schemas import Schema, listed, ref
-from master.routes import How, Route, Subject
+from master.route_table import How, Route, Subject
 
 Key = tuple[str, str]
 """Method and path."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from master.routes import Route
+from master.route_table import Route
 
 JsonSchema = Mapping[str, Any]
 

@@ -33,7 +33,7 @@ from master.proxy.asgi import AsgiLane, AsgiRequest
 from master.proxy.connection import Answered, Side, Why
 from master.proxy.request import BODY_LIMIT, ClientRequest, json_answer
 from master.proxy.version import complaint_about, parse_version, split_path
-from master.routes import How, Route, RouteTable
+from master.route_table import How, Route, RouteTable
 
 IDLE_LIMIT_S = 300.0
 """Go clients drop idle connections after 90 s themselves."""

@@ -24,7 +24,7 @@ from master.proxy import edits
 from master.proxy.exchanges import Edited, Held, Passed
 from master.proxy.request import ClientRequest
 from master.proxy.splice import Hijacked
-from master.routes import Edit, How, Route, Subject
+from master.route_table import Edit, How, Route, Subject
 from master.supervisor.fleet import Fleet
 from scheduler.errors import SchedulingError
 

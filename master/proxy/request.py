@@ -15,7 +15,7 @@ from master.proxy.connection import ClientConnection, Side
 
 if TYPE_CHECKING:
     from master.cluster.model import ApiVersion
-    from master.routes import Route
+    from master.route_table import Route
 
 _REASONS = {
     200: b"OK",
