@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from common.metrics import Metric, counter, gauge, labelled
-from router.rules.build import Built, refused_by_attribute
+from router.rules.build import Built
+from router.rules.complaints import refused_by_attribute
 from router.rules.health import troubles
 from router.rules.model import Model
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 
 from discovery.consul_http import ConsulHTTP
-from router import commands, files, ports
+from router import commands, files, ledger, ports
 from router.apply import Applier, Means
 from router.errors import RefusedError, ReloadError, RenderError, RouterError
 from router.figures import Figures
@@ -21,6 +21,7 @@ from router.rules.debounce import Debounce
 from router.rules.guard import LossGuard
 from router.rules.memory import Memory
 from router.rules.render import Renderer, View, shipped_template
+from router.rules.seniority import Seniority
 from router.settings import OwnTemplate, Settings
 from router.status import StatusApp, listening, serve
 from router.supervisor import Supervisor
@@ -78,6 +79,7 @@ class Router:
             Memory(settings.keep_empty_s),
             Debounce(*settings.wait_s),
         )
+        self._seniority = Seniority(settings.keep_empty_s, ledger.read(settings.claims_file))
         self._seen = asyncio.Event()
         self._figures = Figures(
             consul=str(settings.target),
@@ -134,6 +136,7 @@ class Router:
             rendered = self._renderer.render(view)
             texts = [(str(one.target), text) for one, text in self._own.texts(view)]
             if not is_dry:
+                self._remember(built)
                 self._applier.trust_file()
                 _log.info("%s: %s", self._settings.config, await self._applier.apply(rendered))
                 for target, failure in (await self._own.apply(view)).items():
@@ -205,6 +208,7 @@ class Router:
     async def _apply(self, picture: Picture, departed: tuple[ServiceEntry, ...]) -> None:
         built = self._built(picture.entries, departed)
         self._complain(built)
+        self._remember(built)
         self._figures.built = built
         view = View(built.model, picture.entries, picture.keys)
         try:
@@ -222,7 +226,8 @@ class Router:
 
     def _built(self, entries: Iterable[ServiceEntry], departed: Iterable[ServiceEntry]) -> Built:
         settings = self._settings
-        built = build(entries, departed, settings.rules)
+        places = self._seniority.places
+        built = build(entries, departed, settings.rules, places)
         if self._supervisor is None:
             return built
         wanted = [listener.port for listener in built.model.listeners]
@@ -230,7 +235,12 @@ class Router:
         if not taken:
             return built
         rules = dataclasses.replace(settings.rules, taken_ports=settings.rules.taken_ports | taken)
-        return build(entries, departed, rules)
+        return build(entries, departed, rules, places)
+
+    def _remember(self, built: Built) -> None:
+        """Note who claimed what first."""
+        if self._seniority.note(built.claims, time.monotonic()):
+            ledger.write(self._settings.claims_file, self._seniority.claims)
 
     # telling
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from discovery.uri import ConsulTarget
 from router.proxies import Kind
-from router.rules.build import Rules
 from router.rules.render import Edge, Paths
+from router.rules.wishes import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,11 @@ class Settings:
     def folder(self) -> Path:
         """Scratch folder beside the file."""
         return self.config.with_name(f"{self.config.name}.d")
+
+    @property
+    def claims_file(self) -> Path:
+        """Remembers which service claimed what first."""
+        return self.folder / "claims.json"
 
     @property
     def pid_file(self) -> Path:

@@ -45,6 +45,8 @@ class ServiceEntry:
     attributes: Mapping[str, str] = field(default_factory=dict)
     """What ``SERVICE_<KEY>`` said, by lower-case key, without name, tags and what only the agent
     needs."""
+    created: int = field(default=0, compare=False)
+    """Consul's index when its key came, 0 where that is not known; no part of what it is."""
 
     @property
     def folder(self) -> str:

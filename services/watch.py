@@ -1,7 +1,7 @@
 """The read side: what Consul says about services, followed by one recursive blocking query."""
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from discovery.blocking import BlockingQuery
 from discovery.consul_http import ConsulHTTP
@@ -41,12 +41,16 @@ class ServiceWatch:
         known: Mapping[str, bytes] | None = None
         while True:
             answer = await self._query.next()
-            below = (
-                (entry.key[len(self._prefix) :], entry.value) for entry in answer.listing.entries
-            )
-            keys = {name: value for name, value in below if name and not name.startswith(".")}
+            below = {entry.key[len(self._prefix) :]: entry for entry in answer.listing.entries}
+            keys = {
+                name: entry.value
+                for name, entry in below.items()
+                if name and not name.startswith(".")
+            }
             if keys != known:
                 known = keys
-                yield Snapshot(
-                    keys, tuple(entries_of(keys)), answer.listing.index, answer.is_doubtful
+                entries = tuple(
+                    replace(entry, created=below[f"{entry.folder}/{entry.id}"].create_index)
+                    for entry in entries_of(keys)
                 )
+                yield Snapshot(keys, entries, answer.listing.index, answer.is_doubtful)

@@ -8,8 +8,8 @@ from common.hostport import split_hostport
 from discovery.uri import ConsulTarget, parse_uri
 from router.proxies import Kind
 from router.rules import grammar
-from router.rules.build import Rules
 from router.rules.render import Edge
+from router.rules.wishes import Rules
 from router.settings import OwnTemplate, Settings
 from swarm.command import discovery_options
 from swarm.flags import Parsed, UsageError, duration

@@ -43,7 +43,7 @@ class Edges:
         file.write_text(rendered.text)
         with subprocess.Popen([PROGRAM, "-W", "-db", "-f", str(file)]) as process:
             try:
-                until(lambda: (self._folder / "s.sock").exists(), "HAProxy's socket")
+                until((self._folder / "s.sock").exists, "HAProxy's socket")
                 yield
             finally:
                 process.terminate()

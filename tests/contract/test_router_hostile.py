@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab.install import find
-from router.rules.build import Rules, build
+from router.rules.build import build
 from router.rules.render import Edge, Paths, Renderer, View, shipped_template
+from router.rules.wishes import Rules
 from services.entry import ServiceEntry, entries_of, keys_of
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(240)]

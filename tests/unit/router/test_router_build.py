@@ -1,11 +1,15 @@
 """Services become the model of an edge."""
 
+import time
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.rules.build import Rules, build
+from router.rules.build import build
 from router.rules.model import Model
+from router.rules.wishes import Rules
 from services.entry import ServiceEntry
 
 
@@ -66,7 +70,7 @@ def test_containers_of_one_service_may_say_different_hosts() -> None:
     assert len(built.model.backends[0].servers) == 2
 
 
-def test_two_claims_on_one_host_go_to_the_first_by_name() -> None:
+def test_two_claims_of_one_age_go_to_the_first_by_name() -> None:
     built = build([entry("b", 1, vhost="x.org"), entry("a", 2, vhost="x.org")])
     assert routes(built.model) == {"x.org": "a-80"}
     assert [str(one) for one in built.conflicts] == [
@@ -121,7 +125,7 @@ def test_a_tcp_service_without_a_good_port_is_left_out(said: dict[str, str], rea
     assert reason in built.refusals[0].reason
 
 
-def test_two_claims_on_one_port_go_to_the_first_by_name() -> None:
+def test_two_claims_of_one_age_on_a_port_go_to_the_first_by_name() -> None:
     built = build([entry("b", mode="tcp", listen="5000"), entry("a", 2, mode="tcp", listen="5000")])
     assert [one.backend for one in built.model.listeners] == ["a-80"]
     assert [one.loser for one in built.conflicts] == ["b-80"]
@@ -170,6 +174,66 @@ def test_a_service_that_ended_keeps_its_routes_until_another_claims_them() -> No
     assert built.model.backend_of["gone-80"].servers == ()
     taken = build([entry("zzz", vhost="x.org")], [gone])
     assert routes(taken.model)["x.org"] == "zzz-80"
+
+
+def came(service: str, created: int, number: int = 1, **said: str) -> ServiceEntry:
+    return replace(entry(service, number, **said), created=created)
+
+
+def test_what_two_claim_goes_to_the_one_that_came_first() -> None:
+    shop = came("shop", 50, vhost="shop.org", path="/api")
+    thief = came("aaa", 60, 2, vhost="shop.org", path="/api")
+    built = build([thief, shop])
+    assert routes(built.model) == {"shop.org/api": "shop-80"}
+    assert [str(one) for one in built.conflicts] == [
+        "http://shop.org/api goes to shop-80, though aaa-80 claims it too"
+    ]
+
+
+def test_a_port_of_the_edge_goes_to_the_one_that_came_first() -> None:
+    db = came("db", 50, mode="tcp", listen="5000")
+    built = build([came("aaa", 60, 2, mode="tcp", listen="5000"), db])
+    assert [one.backend for one in built.model.listeners] == ["db-80"]
+    assert [one.loser for one in built.conflicts] == ["aaa-80"]
+
+
+def test_a_name_goes_to_the_one_that_came_first_whatever_its_case() -> None:
+    built = build([came("Web", 50), came("web", 60, 2)])
+    assert [backend.name for backend in built.model.backends] == ["Web-80"]
+
+
+def test_a_claim_is_as_old_as_the_container_that_makes_it() -> None:
+    shop = [came("shop", 10, 1), came("shop", 70, 2, vhost="new.org")]
+    built = build([*shop, came("zzz", 60, 3, vhost="new.org")])
+    assert routes(built.model)["new.org"] == "zzz-80"
+    assert routes(built.model)["shop"] == "shop-80"
+
+
+def test_a_known_claim_is_older_than_any_index_says() -> None:
+    known = build([came("shop", 50, vhost="shop.org")]).claims
+    # After a rolling update the service has only young entries.
+    updated = [came("shop", 90, 3, vhost="shop.org"), came("aaa", 60, 2, vhost="shop.org")]
+    places = {claim: place for place, claim in enumerate(known)}
+    assert routes(build(updated, seniority=places).model) == {"shop.org": "shop-80"}
+    assert routes(build(updated).model) == {"shop.org": "aaa-80"}
+
+
+def test_a_second_port_claims_as_its_service_does() -> None:
+    first = replace(entry("web", port=8080), created=10)
+    built = build([first, replace(entry("web", 2), created=20), came("other", 15, vhost="web")])
+    assert routes(built.model)["web"] == "web-80"
+
+
+def test_claims_are_told_the_oldest_first() -> None:
+    claims = build([came("b", 20, vhost="x.org"), came("a", 30, vhost="x.org")]).claims
+    assert [service for what, service in claims if what == "http://x.org/"] == ["b", "a"]
+
+
+def test_a_thousand_claims_on_one_host_take_no_time() -> None:
+    entries = [came(f"s{number}", number, vhost="x.org") for number in range(1000)]
+    began = time.perf_counter()
+    assert len(build(entries).conflicts) == 999
+    assert time.perf_counter() - began < 2
 
 
 TEXTS = st.text(st.sampled_from("a.-_/ \n\r\t\"'{}%$#;:?\\0é*,"), max_size=12) | st.text(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router import commands, files
+from router import commands, files, ledger
 from tests.fakes.client import until
 
 
@@ -86,3 +86,18 @@ def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(tmp_path:
     assert ended.code == 124
     state = Path(f"/proc/{pid_file.read_text().strip()}/stat")
     until(lambda: not state.exists() or " Z " in state.read_text(), "the end of the sleep")
+
+
+def test_the_order_of_claims_outlives_a_router(tmp_path: Path) -> None:
+    path = tmp_path / "claims.json"
+    assert ledger.read(path) == ()
+    claims = (("http://shop.org/", "shop"), ("port 5000 of the edge", "db"))
+    ledger.write(path, claims)
+    assert ledger.read(path) == claims
+
+
+@pytest.mark.parametrize("text", ["", "{", "7", "[1]", '["abc"]', '[["a", "b", "c"]]', "\udcff"])
+def test_a_broken_list_of_claims_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "claims.json"
+    path.write_text(text, errors="surrogateescape")
+    assert ledger.read(path) == ()

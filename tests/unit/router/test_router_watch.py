@@ -105,3 +105,11 @@ async def test_the_watch_tells_why_consul_does_not_answer() -> None:
     assert watch.failure == "Consul at c:8500: refused"
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_an_entry_knows_when_its_key_came() -> None:
+    answer = listing(9, WEB)
+    items = json.loads(answer.content)
+    items[0]["CreateIndex"] = 7
+    (first,), _ = await take(1, httpx.Response(200, json=items, headers=answer.headers))
+    assert [one.created for one in first.entries] == [7]

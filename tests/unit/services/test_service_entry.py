@@ -62,6 +62,18 @@ def test_what_is_written_is_read_back(one: ServiceEntry) -> None:
     assert {host_of(key) for key in keys} == {one.host}
 
 
+@given(
+    st.dictionaries(
+        st.from_regex(r"[ab0-]{1,4}-0?[0-9]{1,3}/h:c:0?[0-9]{1,3}(:(udp|tcp)?)?", fullmatch=True),
+        st.just(b"10.0.0.1:1"),
+    )
+)
+def test_an_entry_s_key_is_the_one_it_was_read_from(keys: dict[str, bytes]) -> None:
+    found = [f"{one.folder}/{one.id}" for one in entries_of(keys)]
+    assert set(found) <= keys.keys()
+    assert len(found) == len(set(found))
+
+
 @given(st.dictionaries(st.text(), st.binary()))
 def test_nothing_in_the_store_makes_reading_fail(keys: dict[str, bytes]) -> None:
     assert all(is_name(one.service) and is_name(one.container) for one in entries_of(keys))
