@@ -24,6 +24,7 @@ _FILTER_PARAMETER_UNTIL: ApiVersion = (1, 28)
 _PRIVATE_IPC_SINCE: ApiVersion = (1, 40)
 _MULTIPLEXED_TYPE_SINCE: ApiVersion = (1, 42)
 _ANONYMOUS_PRUNE_SINCE: ApiVersion = (1, 42)
+_NONE_NAMES_UNTIL: ApiVersion = (1, 43)
 _RECURSIVE_READ_ONLY_SINCE: ApiVersion = (1, 44)
 _VIRTUAL_SIZE_UNTIL: ApiVersion = (1, 44)
 _LEGACY_EVENTS_UNTIL: ApiVersion = (1, 52)
@@ -60,16 +61,23 @@ def event(raw: Mapping[str, Any], *, is_modern: bool) -> Mapping[str, Any]:
 
 
 def image_row(row: Mapping[str, Any], client: ApiVersion) -> dict[str, Any]:
-    """Return an image's row with ``VirtualSize`` for a client < 1.44, else without it."""
+    """Return an image's row in the shape of *client*'s version.
+
+    - Client < 1.43: names of ``<none>`` for an image that has neither tag nor digest. A docker
+      command of that age shows no dangling image without them.
+    - Client < 1.44: ``VirtualSize``; later ones go without it.
+    """
     shaped = {key: value for key, value in row.items() if key != "VirtualSize"}
     if client < _VIRTUAL_SIZE_UNTIL and "Size" in row:
         shaped["VirtualSize"] = row["Size"]
+    if client < _NONE_NAMES_UNTIL and not (row.get("RepoTags") or row.get("RepoDigests")):
+        shaped.update(RepoTags=["<none>:<none>"], RepoDigests=["<none>@<none>"])
     return shaped
 
 
-def image_flavour(client: ApiVersion) -> bool:
-    """Whether *client* gets ``VirtualSize``: what lists of images are kept apart by."""
-    return client < _VIRTUAL_SIZE_UNTIL
+def image_flavour(client: ApiVersion) -> tuple[bool, bool]:
+    """Return what lists of images are kept apart by: in which of `image_row`'s ranges it is."""
+    return client < _NONE_NAMES_UNTIL, client < _VIRTUAL_SIZE_UNTIL
 
 
 # What goes through an engine in a later version than the client's

@@ -122,6 +122,14 @@ def committed(side: Side) -> None:
     side.must("DELETE", "/containers/web")
 
 
+def nameless(side: Side) -> dict[str, str]:
+    """An image that has no name, made of a container: ``{image}``."""
+    stopped(side)
+    made = side.must("POST", "/commit?container=web").json()["Id"]
+    side.must("DELETE", "/containers/web")
+    return {"image": made}
+
+
 def in_use(side: Side) -> None:
     """``made:1``, which a running ``user`` uses."""
     committed(side)

@@ -81,6 +81,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("inspect", "1.body.Node.*", ("create: inspect tells what was asked for",)),
     Reason(_LABEL, "body.*.Labels.com.docker.swarm.id", _LISTED),
     Reason(_LABEL, "body.Config.Labels.com.docker.swarm.id", _INSPECTED),
+    Reason(_LABEL, "body.*.Labels.com.docker.swarm.id", ("images: list of a nameless one*",)),
     Reason(
         _LABEL,
         "*Labels.com.docker.swarm.id",
@@ -145,7 +146,12 @@ REASONS: tuple[Reason, ...] = (
     Reason(
         "`docker images`",
         "body.*.RepoDigests Images.*.RepoDigests",
-        ("images: list by v1.*", "system: disk usage", "system: disk usage by *"),
+        (
+            "images: list by v1.*",
+            "images: list without the nameless",
+            "system: disk usage",
+            "system: disk usage by *",
+        ),
         is_certain=False,  # null before an image is first pulled
     ),
     Reason(

@@ -178,6 +178,26 @@ def test_builds(old: Cli, on: tuple[str, ...], tag: str, tmp_path: Path, buildki
     assert "7" in client.fails("build", "--build-arg", on[1], str(tmp_path), timeout_s=60).err
 
 
+def test_nameless_images_are_shown_and_removed(
+    old: Cli, on: tuple[str, ...], tag: str, tmp_path: Path
+) -> None:
+    """This client knows them by names of ``<none>`` only, as engines of its age call them."""
+    classic = replace(old, environment={"DOCKER_BUILDKIT": "0"})
+    for word in ("first", "second"):
+        (tmp_path / "Dockerfile").write_text(f"FROM busybox\nLABEL word={word}\n")
+        build = ("build", "-q", "-t", tag, "--build-arg", on[1])
+        image = classic(*build, str(tmp_path), timeout_s=60).line
+        if word == "first":
+            replaced = image.removeprefix("sha256:")[:12]
+    assert f"<none>:<none> {replaced}" in old(
+        "images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"
+    ).lines  # fmt: skip
+    dangling = old("images", "-qf", "dangling=true").lines
+    assert dangling == [replaced]
+    assert "Deleted: sha256:" in old("rmi", *dangling).out
+    assert old("images", "-qf", "dangling=true").lines == []
+
+
 def test_push_pull_save_load(
     old: Cli, web: str, tag: str, old_and_new: Lab, manager: Manager, tmp_path: Path
 ) -> None:

@@ -137,8 +137,10 @@ class ImageList:
 
         def test(row: Mapping[str, Any]) -> bool:
             created = _created(row)
+            # Docker's rule: one with a digest alone is in both lists.
+            named = row["RepoTags"] if is_dangling else _names(row)
             return (
-                (is_dangling is None or is_dangling is (not row["RepoTags"]))
+                (is_dangling is None or is_dangling is (not named))
                 and has_labels(row.get("Labels") or {})
                 and all(created < limit for limit in older_than)
                 and all(created > limit for limit in newer_than)

@@ -5,7 +5,7 @@ from functools import partial
 from image_tools import archive, tar
 
 from conformance.book import Seen, ask, case
-from conformance.givens import committed, copied, created, in_use, stopped
+from conformance.givens import committed, copied, created, in_use, nameless, stopped
 from conformance.sides import Side
 
 _ask = partial(ask, "images")
@@ -28,6 +28,11 @@ _ask("list with digests and sizes", "GET /images/json?digests=1&shared-size=1")
 for _version in ("v1.24", "v1.41"):
     _ask(f"list by {_version}", f"GET /{_version}/images/json")
     _ask(f"inspect by {_version}", f"GET /{_version}/images/alpine/json")
+for _prefix, _by in (("", ""), ("/v1.24", " by v1.24"), ("/v1.41", " by v1.41")):
+    _path = f"GET {_prefix}/images/json"
+    _ask(f"list of a nameless one{_by}", f'{_path}?filters={{"dangling":["true"]}}', given=nameless)
+_ask("list without the nameless", 'GET /images/json?filters={"dangling":["false"]}', given=nameless)
+_ask("removal of a nameless one", "DELETE /images/{image}", given=nameless)
 for _name in ("alpine", "alpine:latest", "docker.io/library/alpine"):
     _ask(f"inspect of {_name}", f"GET /images/{_name}/json")
 for _name, _what in (

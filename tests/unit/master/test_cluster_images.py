@@ -282,6 +282,20 @@ def test_until_is_reckoned_anew_each_time(state: ClusterState) -> None:
     assert len(orjson.loads(listing.render(query, 35.0))) == 2
 
 
+def test_an_image_with_a_digest_alone_is_dangling_and_is_not(state: ClusterState) -> None:
+    """Docker hides from ``dangling=false`` what has neither tag nor digest, and nothing else."""
+    put(state, B, row(OTHER, RepoDigests=[f"busybox@{DIGEST}"]))
+    assert OTHER in ids(images(state, dangling="true"))
+    assert OTHER in ids(images(state, dangling="false"))
+
+
+def test_clients_on_both_sides_of_a_shim_get_answers_of_their_own(state: ClusterState) -> None:
+    listing = ImageList(state)
+    for version, names in (((1, 42), ["<none>:<none>"]), ((1, 43), []), ((1, 44), [])):
+        first = orjson.loads(listing.render(ImageQuery(version=version), NOW))[0]
+        assert (first["Id"], first["RepoTags"]) == (OTHER, names)
+
+
 # Parameters
 
 

@@ -46,6 +46,27 @@ def test_events_lose_their_old_fields_in_1_52(client: ApiVersion, is_modern: boo
 def test_image_rows_look_alike_whatever_the_engine_told(
     client: ApiVersion, shown: dict[str, int], told: dict[str, int]
 ) -> None:
+    named = {"RepoTags": ["busybox:latest"]}
+    assert shims.image_row({**told, **named}, client) == {**shown, **named}
+
+
+NONE = {"RepoTags": ["<none>:<none>"], "RepoDigests": ["<none>@<none>"]}
+NO_NAMES: dict[str, Any] = {"RepoTags": [], "RepoDigests": []}
+A_DIGEST: dict[str, Any] = {"RepoTags": [], "RepoDigests": ["busybox@sha256:d"]}
+
+
+@pytest.mark.parametrize(
+    ("client", "told", "shown"),
+    [
+        pytest.param((1, 42), NO_NAMES, NONE, id="the-last-that-looks-for-them"),
+        pytest.param((1, 43), NO_NAMES, NO_NAMES, id="empty-since"),
+        pytest.param((1, 42), NONE, NONE, id="as-an-old-engine-tells-it"),
+        pytest.param((1, 42), A_DIGEST, A_DIGEST, id="a-digest-is-a-name"),
+    ],
+)
+def test_nameless_images_were_called_none_before_1_43(
+    client: ApiVersion, told: dict[str, Any], shown: dict[str, Any]
+) -> None:
     assert shims.image_row(told, client) == shown
 
 
