@@ -10,7 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from engine.errors import EngineStatusError, EngineUnreachableError
+from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
+from master.api.deps import Manager
+from master.cluster.node_object import node_name
 from master.errors import ManagerError
 from scheduler.errors import BadExpressionError, SchedulingError
 
@@ -46,9 +48,16 @@ def install(app: FastAPI) -> None:
         assert isinstance(exc, EngineStatusError)
         return answer(exc.status, exc.message)
 
-    async def engine_unreachable(_: Request, exc: Exception) -> Response:
+    async def engine_unreachable(request: Request, exc: Exception) -> Response:
         assert isinstance(exc, EngineUnreachableError)
-        return answer(500, f"engine {exc.address} does not answer: {exc.message}")
+        manager: Manager = request.app.state.manager
+        node = node_name(manager.fleet.state, exc.address)
+        return answer(500, f"node {node} does not answer: {exc.message}")
+
+    async def engine_error(_: Request, exc: Exception) -> Response:
+        # Neither refused nor silent: it has left the cluster, say. The message is a whole sentence.
+        assert isinstance(exc, EngineError)
+        return answer(500, exc.message)
 
     async def bad_request(_: Request, exc: Exception) -> Response:
         assert isinstance(exc, RequestValidationError)
@@ -75,6 +84,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(SchedulingError, scheduling_error)
     app.add_exception_handler(EngineStatusError, engine_status)
     app.add_exception_handler(EngineUnreachableError, engine_unreachable)
+    app.add_exception_handler(EngineError, engine_error)
     app.add_exception_handler(RequestValidationError, bad_request)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(ClientDisconnect, client_left)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from master.cluster.index import ContainerKey, TextIndex
 from master.cluster.model import Container
+from master.cluster.node_object import node_name
 from master.cluster.state import ClusterState
 from master.errors import BadRequestError, ConflictError, NotFoundError
 
@@ -90,8 +91,7 @@ def _only(state: ClusterState, keys: Collection[ContainerKey], reference: str) -
 
 
 def _full_name(state: ClusterState, container: Container) -> str:
-    engine = state.engine(container.engine)
-    node = (engine.name if engine else "") or container.engine
+    node = node_name(state, container.engine)
     return f"{node}/{container.name or container.id[:_SHORT_ID]}"
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from master.cluster.node_object import node_name
 from master.cluster.state import ClusterState
-from master.cluster.volumes.listing import node_name, volume_filter
+from master.cluster.volumes.listing import volume_filter
 from scheduler.types import Filter
 
 SETTLED_LIMIT_S = 60.0

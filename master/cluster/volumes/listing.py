@@ -22,6 +22,7 @@ from master.cluster.filters import (
     yes_or_no,
 )
 from master.cluster.model import Container, Engine, Volume
+from master.cluster.node_object import node_name
 from master.cluster.state import ClusterState
 from master.errors import ConflictError, NotFoundError
 from scheduler.types import Check, Filter, Node, Request
@@ -77,12 +78,6 @@ def shown_name(state: ClusterState, volume: Volume) -> str:
     if not is_ambiguous(state.volumes_named(volume.name)):
         return volume.name
     return f"{node_name(state, volume.engine)}/{volume.name}"
-
-
-def node_name(state: ClusterState, address: str) -> str:
-    """Return the engine's hostname, its address as long as that is all that is known."""
-    engine = state.engine(address)
-    return (engine.name if engine else "") or address
 
 
 def split_volume(
