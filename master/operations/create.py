@@ -11,7 +11,6 @@ import random
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import orjson
 
@@ -32,8 +31,9 @@ from master.cluster.placing.reservations import Reservation
 from master.cluster.placing.wanted import request_from_body
 from master.cluster.resolve import resolve
 from master.cluster.volumes.desk import VolumeDesk
-from master.errors import BadRequestError, ConflictError, ManagerError, PlacementError
+from master.errors import ConflictError, ManagerError, PlacementError
 from master.operations.attempt import Attempt
+from master.operations.bodies import JSON_BODY, answered_id, sent_json
 from master.operations.drawing import PortDrawer
 from master.operations.hints import PlacementHints
 from master.operations.mirrors import Joined, Mirrors
@@ -112,7 +112,7 @@ class ContainerCreator:
             EngineStatusError: the engine that fits refuses.
         """
         creation = read_creation(
-            _parse(call.body),
+            sent_json(call.body),
             name=call.name,
             swarm_id=secrets.token_hex(32),
             find_node=self._state.engine_by_name,
@@ -143,7 +143,7 @@ class ContainerCreator:
         ):
             try:
                 answer = await self._ask(engine, call, creation, attempt.joined)
-                container_id = _created_id(answer, engine)
+                container_id = answered_id(engine, answer)
             except EngineUnreachableError as exc:
                 self._placement.cancel(reservation)
                 self._give_up(engine, creation, exc)
@@ -231,7 +231,7 @@ class ContainerCreator:
             "/containers/create",
             {key: value for key, value in query.items() if value},
             content=orjson.dumps(shims.create_body(body, call.version, version)),
-            headers={"Content-Type": "application/json", **call.headers},
+            headers={**JSON_BODY, **call.headers},
             version=version,
             timeout_s=None,
         )
@@ -318,22 +318,3 @@ def is_missing_image(error: EngineStatusError) -> bool:
     (and docker-py looks at the very same words).
     """
     return error.status == 404 and "no such image" in error.message.lower()  # noqa: PLR2004
-
-
-def _parse(body: bytes) -> Any:
-    if not body.strip():
-        raise BadRequestError("invalid JSON: got EOF while reading request body")
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as exc:
-        raise BadRequestError(f"invalid JSON: {exc}") from exc
-
-
-def _created_id(answer: bytes, engine: Engine) -> str:
-    try:
-        found = orjson.loads(answer)["Id"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as exc:
-        raise EngineStatusError(
-            engine.address, 500, f"node {engine.name} answered a create without an Id"
-        ) from exc
-    return str(found)

@@ -11,7 +11,8 @@ from master.cluster.model import ApiVersion, Engine
 from master.cluster.shims import image_row
 from master.cluster.system.usage_merge import Answer, ShownName, merged_usage
 from master.cluster.volumes.listing import shown_name
-from master.operations.fanout import answer_of, ask_all
+from master.operations.bodies import answered_json
+from master.operations.fanout import ask_all
 from master.supervisor.fleet import Fleet
 
 _LIMIT_S = 120.0
@@ -36,7 +37,7 @@ async def disk_usage(
         response = await client.request(
             "GET", f"/system/df?{query}", version=engine.version_for(version), timeout_s=_LIMIT_S
         )
-        return engine.address, answer_of(engine, response.content)
+        return engine.address, answered_json(engine, response.content)
 
     found = await ask_all(fleet, ask, deadline_s=_LIMIT_S)
     found.raise_if_all_failed()

@@ -10,9 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-
-import orjson
+from typing import Generic, TypeVar
 
 from engine.client import EngineClient
 from engine.errors import (
@@ -134,15 +132,3 @@ def partial_headers(missing: Iterable[Engine]) -> dict[str, str]:
     # A hostname is ASCII; what else an engine may call itself can't break a header.
     text = ",".join(names).encode("ascii", "replace").decode("ascii")
     return {PARTIAL: text.replace("\r", "?").replace("\n", "?")} if names else {}
-
-
-def answer_of(engine: Engine, body: bytes) -> Any:
-    """Return an engine's JSON.
-
-    Raises:
-        EngineStatusError: it isn't JSON.
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as exc:
-        raise EngineStatusError(engine.address, 500, "the answer is not JSON") from exc

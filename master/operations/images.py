@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
+from engine.paths import in_path
 from master.cluster.images import merge as image_merge
 from master.cluster.images.holders import (
     best_collector,
@@ -26,6 +26,7 @@ from master.cluster.images.listing import resolve_image
 from master.cluster.images.reference import no_such_image, parse_reference
 from master.cluster.model import ApiVersion, Engine
 from master.errors import ManagerError
+from master.operations.bodies import answered_json
 from master.operations.fanout import Fanned, ask_all, partial_headers
 from master.operations.image_copy import ImageCopier
 from master.supervisor.fleet import Fleet
@@ -139,7 +140,7 @@ class Images:
                 "POST", "/images/prune", query, version=engine.version_for(version), timeout_s=None
             )
             self._fleet.touch_images(engine.address)
-            return response.json()
+            return answered_json(engine, response.content)
 
         fanned = await ask_all(self._fleet, on, deadline_s=None)
         fanned.raise_failure()
@@ -221,7 +222,7 @@ class Images:
         query: Pairs,
         version: ApiVersion,
     ) -> None:
-        path = f"/images/{_quoted(reference)}/tag"
+        path = f"/images/{in_path(reference)}/tag"
         await client.request("POST", path, query, version=engine.version_for(version))
         self._fleet.touch_images(engine.address)
 
@@ -236,19 +237,15 @@ class Images:
         try:
             response = await client.request(
                 "DELETE",
-                f"/images/{_quoted(reference)}",
+                f"/images/{in_path(reference)}",
                 query,
                 version=engine.version_for(version),
                 timeout_s=None,
             )
         finally:
             self._fleet.touch_images(engine.address)
-        return response.json()
+        return answered_json(engine, response.content)
 
 
 def _is_gone(error: EngineError) -> bool:
     return isinstance(error, EngineStatusError) and error.status == 404  # noqa: PLR2004
-
-
-def _quoted(reference: str) -> str:
-    return quote(reference, safe="/:@")

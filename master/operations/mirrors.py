@@ -29,6 +29,7 @@ from master.cluster.networks.index import (
 )
 from master.cluster.networks.listing import belongs, family
 from master.errors import PlacementError
+from master.operations.bodies import JSON_BODY, answered_id, answered_object
 from master.operations.patience import while_it_lives
 from master.supervisor.fleet import Fleet
 from scheduler.errors import NoNodeFitsError
@@ -247,12 +248,12 @@ class Mirrors:
                 "POST",
                 "/networks/create",
                 content=orjson.dumps(body),
-                headers={"Content-Type": "application/json"},
+                headers=JSON_BODY,
                 version=version,
                 timeout_s=None,
             )
             answer = await while_it_lives(self._fleet, engine, call)
-            network = await self.learn(engine, str(answer.json().get("Id")))
+            network = await self.learn(engine, answered_id(engine, answer.content))
         finally:
             ids.unexpect(engine.address, name)
             self._fleet.touch_networks(engine.address)
@@ -266,8 +267,9 @@ class Mirrors:
             EngineError: it is gone, or the engine does not answer.
         """
         client = self._fleet.client(engine.address)
-        row = (await client.request("GET", f"/networks/{network_id}")).json()
-        network = network_from_row(engine.address, {**row, "Containers": {}})
+        answer = await client.request("GET", f"/networks/{network_id}")
+        row = {**answered_object(engine, answer.content), "Containers": {}}
+        network = network_from_row(engine.address, row)
         self._state.put_network(network)
         return network
 

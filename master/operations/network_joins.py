@@ -13,9 +13,10 @@ from master.cluster.model import ApiVersion, Container, Engine
 from master.cluster.networks.edits import endpoint_on
 from master.cluster.networks.index import ClusterNetwork
 from master.errors import BadRequestError, ManagerError, NotFoundError
+from master.operations.bodies import JSON_BODY, sent_object
 from master.operations.fanout import ask_all
 from master.operations.mirrors import Joined, Mirrors
-from master.operations.network_lookup import JSON_BODY, find, holders, parsed
+from master.operations.network_lookup import find, holders
 from master.supervisor.fleet import Fleet
 
 _DEADLINE_S = 30.0
@@ -36,7 +37,7 @@ class NetworkJoins:
             NotFoundError: there is no such network, or container.
             EngineError: the engine refuses.
         """
-        body = parsed(raw)
+        body = sent_object(raw)
         container = (await self._fleet.find_container(_container_in(body))).container
         group = await find(self._fleet, reference)
         engine = self._fleet.healthy_engine(container.engine, container)
@@ -51,7 +52,7 @@ class NetworkJoins:
             NotFoundError: there is no such network, or container.
             EngineError: the engine refuses.
         """
-        body = parsed(raw)
+        body = sent_object(raw)
         try:
             container = (await self._fleet.find_container(_container_in(body))).container
         except NotFoundError:

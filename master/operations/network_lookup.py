@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import orjson
-
 from master.cluster.model import Engine
 from master.cluster.networks.index import ClusterNetwork
 from master.cluster.networks.listing import find_network
 from master.cluster.state import ClusterState
-from master.errors import BadRequestError, NotFoundError, UnavailableError
+from master.errors import NotFoundError, UnavailableError
 from master.supervisor.fleet import Fleet
-
-JSON_BODY = {"Content-Type": "application/json"}
-"""Headers of a request to an engine."""
 
 
 async def find(fleet: Fleet, reference: str) -> ClusterNetwork:
@@ -49,20 +42,3 @@ def lost_holders(state: ClusterState, group: ClusterNetwork) -> list[Engine]:
     """Return the engines that have it and do not answer."""
     engines = [state.engine(copy.engine) for copy in group.copies]
     return [engine for engine in engines if engine is not None and not engine.is_healthy]
-
-
-def parsed(raw: bytes) -> dict[str, Any]:
-    """Return a JSON body.
-
-    Raises:
-        BadRequestError: it is no JSON object.
-    """
-    if not raw.strip():
-        raise BadRequestError("invalid JSON: got EOF while reading request body")
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError as exc:
-        raise BadRequestError(f"invalid JSON: {exc}") from exc
-    if not isinstance(body, dict):
-        raise BadRequestError("invalid JSON: the request body is not an object")
-    return body

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
-import httpx
 import orjson
 
 from engine.client import EngineClient
@@ -21,20 +20,12 @@ from master.cluster.model import ApiVersion, Engine
 from master.cluster.networks.index import PREDEFINED, ClusterNetwork, no_such_network
 from master.cluster.networks.listing import list_networks, merged_inspect, read_filters
 from master.cluster.placing.placement import Placement
-from master.errors import (
-    ConflictError,
-    ManagerError,
-)
+from master.errors import ConflictError, ManagerError
+from master.operations.bodies import JSON_BODY, answered_id, answered_object, sent_object
 from master.operations.fanout import Fanned, ask_all, partial_headers
 from master.operations.mirrors import Mirrors
 from master.operations.network_joins import NetworkJoins
-from master.operations.network_lookup import (
-    JSON_BODY,
-    find,
-    holders,
-    lost_holders,
-    parsed,
-)
+from master.operations.network_lookup import find, holders, lost_holders
 from master.supervisor.fleet import Fleet
 from scheduler.directives import read_labels
 from scheduler.expr import parse_many
@@ -107,10 +98,11 @@ class Networks:
         group = await find(self._fleet, reference)
         passed = {key: query[key] for key in ("verbose", "scope") if query.get(key)}
 
-        async def ask(engine: Engine, client: EngineClient) -> Any:
+        async def ask(engine: Engine, client: EngineClient) -> dict[str, Any]:
             copy = group.copy_on(engine.address)
             assert copy is not None
-            return (await client.request("GET", f"/networks/{copy.id}", passed)).json()
+            answer = await client.request("GET", f"/networks/{copy.id}", passed)
+            return answered_object(engine, answer.content)
 
         told = await ask_all(
             self._fleet, ask, deadline_s=_DEADLINE_S, engines=holders(self._state, group)
@@ -131,7 +123,7 @@ class Networks:
             SchedulingError: no node fits the constraints in the network's labels.
             EngineError: the engine refuses, or does not answer.
         """
-        body = parsed(raw)
+        body = sent_object(raw)
         name = body.get("Name")
         engine, bare = self._split(name) if isinstance(name, str) else (None, name)
         if not bare or not isinstance(bare, str) or not _is_well_formed(body):
@@ -195,7 +187,7 @@ class Networks:
                 headers=JSON_BODY,
                 version=engine.version_for(version),
             )
-            await self._mirrors.learn(engine, _id_in(answer))
+            await self._mirrors.learn(engine, answered_id(engine, answer.content))
         finally:
             self._fleet.touch_networks(engine.address)
         return answer.content
@@ -323,7 +315,7 @@ class Networks:
         async def ask(engine: Engine, client: EngineClient) -> list[str]:
             answer = await client.request("POST", "/networks/prune", passed, timeout_s=None)
             self._fleet.touch_networks(engine.address)
-            return answer.json().get("NetworksDeleted") or []
+            return answered_object(engine, answer.content).get("NetworksDeleted") or []
 
         told: Fanned[list[str]] = await ask_all(self._fleet, ask, deadline_s=_WRITE_DEADLINE_S)
         told.raise_failure()
@@ -340,11 +332,6 @@ def _is_well_formed(body: Mapping[str, Any]) -> bool:
     if not isinstance(labels, dict) or not isinstance(body.get("CheckDuplicate"), bool | None):
         return False
     return all(isinstance(text, str) for text in (body.get("Driver") or "", *labels.values()))
-
-
-def _id_in(answer: httpx.Response) -> str:
-    found = answer.json()
-    return str(found.get("Id", "")) if isinstance(found, dict) else ""
 
 
 def manages(info: Mapping[str, Any]) -> bool:

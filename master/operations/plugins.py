@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 import orjson
 
 from engine.client import EngineClient
+from engine.paths import in_path
 from master.cluster.model import ApiVersion, Engine
 from master.cluster.system.usage_merge import Answer, common_plugins
 from master.errors import NotFoundError, UnavailableError
-from master.operations.fanout import answer_of, ask_all, partial_headers
+from master.operations.bodies import JSON_BODY, answered_json
+from master.operations.fanout import ask_all, partial_headers
 from master.operations.progress import MergedProgress
 from master.supervisor.fleet import Fleet
 
@@ -49,7 +50,7 @@ class Plugins:
             response = await client.request(
                 "GET", f"/plugins?{call.query}", version=engine.version_for(call.version)
             )
-            return engine.address, answer_of(engine, response.content)
+            return engine.address, answered_json(engine, response.content)
 
         found = await ask_all(self._fleet, ask, deadline_s=_READ_LIMIT_S)
         found.raise_if_all_failed()
@@ -103,7 +104,7 @@ class Plugins:
             EngineError: an engine failed, after all were asked.
         """
         path = f"{_path(name, verb)}?{call.query}"
-        headers = {"Content-Type": "application/json"} if call.body else {}
+        headers = JSON_BODY if call.body else {}
 
         async def ask(engine: Engine, client: EngineClient) -> bytes:
             response = await client.request(
@@ -130,7 +131,7 @@ class Plugins:
                 "POST",
                 f"{path}?{call.query}",
                 content=_once(call.body),
-                headers={"Content-Type": "application/json", **call.headers},
+                headers={**JSON_BODY, **call.headers},
                 version=engine.version_for(call.version),
             )
 
@@ -146,4 +147,4 @@ async def _once(body: bytes) -> AsyncIterator[bytes]:
 def _path(name: str, verb: str) -> str:
     if any(part in ("", ".", "..") for part in name.split("/")):
         raise NotFoundError(f'plugin "{name}" not found')
-    return f"/plugins/{quote(name, safe='/:@')}{verb}"
+    return f"/plugins/{in_path(name)}{verb}"

@@ -10,8 +10,9 @@ from engine.client import EngineClient
 from master.cluster import shims
 from master.cluster.model import ApiVersion, Engine
 from master.cluster.system.usage_merge import Answer, ShownName, merged_prune
+from master.operations.bodies import answered_json
 from master.operations.disk_usage import volume_names
-from master.operations.fanout import answer_of, ask_all
+from master.operations.fanout import ask_all
 from master.supervisor.fleet import Fleet
 
 
@@ -73,7 +74,7 @@ class Pruner:
             response = await client.request(
                 "POST", f"{path}?{asked}", version=spoken, timeout_s=None
             )
-            return engine.address, answer_of(engine, response.content)
+            return engine.address, answered_json(engine, response.content)
 
         found = await ask_all(self._fleet, ask, deadline_s=None)
         found.raise_failure()

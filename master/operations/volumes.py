@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from engine.errors import EngineStatusError, EngineUnreachableError
+from engine.paths import in_path
 from master.cluster.groups import group_of, nearest_first, waiting_first
 from master.cluster.model import ApiVersion, Engine, Volume
 from master.cluster.node_object import node_object
@@ -25,6 +26,7 @@ from master.cluster.volumes.listing import (
     volume_rows,
 )
 from master.errors import BadRequestError, NotFoundError, PlacementError
+from master.operations.bodies import JSON_BODY, sent_object
 from master.operations.create import CreateSettings
 from master.operations.fanout import ask_all, partial_headers
 from master.supervisor.fleet import Fleet
@@ -84,7 +86,7 @@ class Volumes:
             found = find_volume(self._state, reference)
         volume, engine = self._reachable(found)
         response = await self._fleet.client(engine.address).request(
-            "GET", f"/volumes/{volume.name}", version=engine.version_for(version)
+            "GET", f"/volumes/{in_path(volume.name)}", version=engine.version_for(version)
         )
         return self._shown(response.content, volume, engine)
 
@@ -135,7 +137,7 @@ class Volumes:
             try:
                 await client.request(
                     "DELETE",
-                    f"/volumes/{name}",
+                    f"/volumes/{in_path(name)}",
                     query,
                     version=engine.version_for(version),
                     timeout_s=_REMOVE_LIMIT_S,
@@ -207,7 +209,7 @@ class Volumes:
                 "POST",
                 "/volumes/create",
                 content=orjson.dumps(wanted),
-                headers={"Content-Type": "application/json"},
+                headers=JSON_BODY,
                 version=engine.version_for(version),
                 timeout_s=None,  # it looks for an unknown driver for a quarter of a minute
             )
@@ -237,15 +239,8 @@ def _parse(body: bytes) -> dict[str, Any]:
     Raises:
         BadRequestError: it is no object, or a field that decides where it goes has a wrong type.
     """
-    if not body.strip():
-        raise BadRequestError("invalid JSON: got EOF while reading request body")
-    try:
-        read = orjson.loads(body)
-    except orjson.JSONDecodeError as exc:
-        raise BadRequestError(f"invalid JSON: {exc}") from exc
-    if not isinstance(read, dict):
-        raise BadRequestError("invalid JSON: the body has to be an object")
-    wanted: dict[str, Any] = {_FIELDS.get(str(k).lower(), str(k)): v for k, v in read.items()}
+    sent = sent_object(body)
+    wanted = {_FIELDS.get(key.lower(), key): value for key, value in sent.items()}
     for key, kind in (("Name", str), ("Labels", dict)):
         if not isinstance(wanted.get(key), kind | None):
             raise BadRequestError(
