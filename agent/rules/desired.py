@@ -23,6 +23,8 @@ MAX_ENTRIES = 256
 _OURS = STEERING | {"tags", "drain"}
 """Keys that only agents and managers need."""
 _CHECK = "check_"
+_FOR_ROUTERS = "check_http"
+"""Of the checks, the one that a proxy can make as well as Consul."""
 _PROTOCOLS = frozenset({"tcp", "udp"})
 _HEX = re.compile(r"(?:sha256:)?([0-9a-f]{7,64})", re.ASCII)
 
@@ -158,7 +160,7 @@ def _tags(options: Options, said: Mapping[str, str]) -> Iterable[str]:
 
 
 def _is_attribute(key: str) -> bool:
-    return key not in _OURS and not key.startswith(_CHECK)
+    return key == _FOR_ROUTERS or not (key in _OURS or key.startswith(_CHECK))
 
 
 def _image_name(container: Container) -> str:

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.rules.desired import MAX_ENTRIES, Options, Wanted, wanted_of
+from router.rules.build import build
+from router.rules.model import Model
 from services.entry import ServiceEntry, entries_of, keys_of
 
 OPTIONS = Options("h1", "10.0.0.1")
@@ -147,12 +149,39 @@ def test_what_only_agents_need_is_no_attribute() -> None:
         "SERVICE_REGISTER": "start",
         "SERVICE_INTERNAL": "false",
         "SERVICE_DRAIN": "5s",
-        "SERVICE_CHECK_HTTP": "/health",
+        "SERVICE_CHECK_TCP": "true",
         "SERVICE_80_VHOST": "example.com",
     }
     (one,) = wanted(env=env).registrations
     assert one.entry.attributes == {"vhost": "example.com"}
+    assert one.checks == {"check_tcp": "true"}
+
+
+def test_what_a_router_understands_gets_there() -> None:
+    said = {
+        "SERVICE_VHOST": "shop.org",
+        "SERVICE_PATH": "/api",
+        "SERVICE_CHECK_HTTP": "/health",
+        "SERVICE_BALANCE": "leastconn",
+        "SERVICE_WEIGHT": "20",
+        "SERVICE_BACKUP": "true",
+    }
+    (one,) = wanted(env=said).registrations
     assert one.checks == {"check_http": "/health"}
+    (backend,) = edge(one.entry).backends
+    assert (backend.check_path, backend.balance) == ("/health", "leastconn")
+    assert [(server.weight, server.is_backup) for server in backend.servers] == [(20, True)]
+    assert [(route.host, route.path) for route in edge(one.entry).routes] == [("shop.org", "/api")]
+    (one,) = wanted(env={"SERVICE_MODE": "tcp", "SERVICE_LISTEN": "13306"}).registrations
+    assert [listener.port for listener in edge(one.entry).listeners] == [13306]
+
+
+def edge(*entries: ServiceEntry) -> Model:
+    """What a router makes of *entries*, as it reads them."""
+    keys = {key: value for entry in entries for key, value in keys_of(entry).items()}
+    built = build(entries_of(keys))
+    assert not built.refusals
+    return built.model
 
 
 def test_tags_are_a_list_with_commas() -> None:
