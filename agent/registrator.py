@@ -14,6 +14,7 @@ from agent.claim import Identity
 from agent.figures import Figures
 from agent.keys import KeyBackend
 from agent.places import EnginePlace, NoAddressError, host_ip
+from agent.rules import catalog
 from agent.rules.container import Container
 from agent.rules.desired import Options, Registration, Wanted, wanted_of
 from agent.rules.refusal import Refusal
@@ -184,7 +185,10 @@ class Registrator:
             return before[1]
         wanted = wanted_of(container, self._options)
         self._wanted[container.id] = (container, wanted)
-        self._tell(container, frozenset(wanted.refusals))
+        refusals = frozenset(wanted.refusals)
+        if self._settings.backend != "kv":
+            refusals = refusals.union(*map(catalog.refusals_of, wanted.registrations))
+        self._tell(container, refusals)
         return wanted
 
     def _tell(self, container: Container, refusals: frozenset[Refusal]) -> None:

@@ -10,7 +10,6 @@ from agent.rules.container import Binding, Container, Network, Port
 from agent.rules.refusal import RefusedError, shown
 from services.address import is_of_one, parse_ip
 
-_TRUE = frozenset({"1", "t", "true", "yes", "on"})
 _DEFAULT_NETWORKS = frozenset({"default", "bridge"})
 
 
@@ -24,7 +23,7 @@ def address_of(
         port: of the container.
         metadata: what the container says of this port.
         host_ip: the host's own address.
-        internal: the container's address is wanted, unless it says otherwise.
+        internal: the container's own address is wanted.
 
     Raises:
         RefusedError: what the container asks for is not there.
@@ -35,7 +34,7 @@ def address_of(
     forced = _forced_ip(metadata, host_ip)
     if container.network_mode == "host":
         return (forced or host_ip, port.number) if port in container.exposed else None
-    if _is_internal(metadata, internal=internal):
+    if internal:
         own = _network_ip(container, metadata.get("network", "")) if not forced else ""
         ip = forced or (own and _reachable(own, host_ip, "its network has the address"))
         return (ip, port.number) if ip else None
@@ -43,12 +42,6 @@ def address_of(
     if binding is None:
         return None
     return (forced or _host_ip(binding, host_ip), binding.port)
-
-
-def _is_internal(metadata: Mapping[str, str], *, internal: bool) -> bool:
-    if "internal" in metadata:
-        return metadata["internal"].strip().lower() in _TRUE
-    return internal or bool(metadata.get("network"))
 
 
 def _forced_ip(metadata: Mapping[str, str], host_ip: str) -> str:

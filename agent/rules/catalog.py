@@ -1,7 +1,6 @@
 """From a registration to a service of Consul's catalog, with its checks.
 
-Source: Consul's HTTP API, ``/v1/agent/service/register``; classic Registrator's documentation,
-"Consul" backend, for the ``check_*`` keys.
+Source: Consul's HTTP API, ``/v1/agent/service/register``.
 """
 
 import hashlib
@@ -10,8 +9,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from agent.rules.checks import check_of
 from agent.rules.desired import Registration
-from common.durations import parse_duration
+from agent.rules.refusal import Refusal
 from common.hostport import join_hostport
 from services.entry import ServiceEntry
 
@@ -20,17 +20,13 @@ HOST = "swarm-host"
 DIGEST = "swarm-digest"
 """Metadata key that tells whether a service is as it should be, checks included."""
 
-_INTERVAL = "10s"
-_TRUE = frozenset({"1", "t", "true", "yes", "on"})
 _META_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_CONSULS_OWN = "consul-"
 _META_VALUE_BYTES = 512
 _META_PAIRS = 62
 """Consul takes 64; two are ours."""
 _LEAST_GRACE_S = 60.0
 """Consul takes nothing shorter for the removal of a service whose check fails."""
-_PATH = re.compile(r"/[!-~]*", re.ASCII)
-_METHOD = re.compile(r"[A-Z]{1,16}", re.ASCII)
-_STATUSES = frozenset({"passing", "warning", "critical"})
 
 
 def definition_of(registration: Registration, *, ttl_s: float) -> dict[str, Any]:
@@ -38,9 +34,10 @@ def definition_of(registration: Registration, *, ttl_s: float) -> dict[str, Any]
 
     A check that the agent passes at every beat takes the service out of answers *ttl_s* seconds
     after the agent's end, and out of Consul a minute later at the soonest. What Consul could not
-    take, as metadata or as a check, is left out.
+    take, as metadata or as a check, is left out (`refusals_of`).
     """
     entry = registration.entry
+    own = _own_check(registration)[0]
     alive = {
         "CheckID": alive_check_of(entry),
         "Name": "the agent of this host lives",
@@ -54,8 +51,8 @@ def definition_of(registration: Registration, *, ttl_s: float) -> dict[str, Any]
         "Address": entry.ip,
         "Port": entry.published_port,
         "Tags": [*entry.tags, *(("udp",) if entry.protocol == "udp" else ())],
-        "Meta": {**_meta(entry.attributes), HOST: entry.host},
-        "Checks": [alive, *_own_checks(registration)],
+        "Meta": {**_meta(entry.attributes)[0], HOST: entry.host},
+        "Checks": [alive, *([own] if own else [])],
     }
     text = json.dumps(definition, sort_keys=True)
     definition["Meta"][DIGEST] = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -77,54 +74,39 @@ def is_of_host(service: Mapping[str, Any], host: str) -> bool:
     return (service.get("Meta") or {}).get(HOST) == host
 
 
-def _meta(attributes: Mapping[str, str]) -> dict[str, str]:
-    fitting = [
-        (key, value)
-        for key, value in sorted(attributes.items())
-        if _META_KEY.fullmatch(key) and len(value.encode()) <= _META_VALUE_BYTES
-    ]
-    return dict(fitting[:_META_PAIRS])
+def refusals_of(registration: Registration) -> tuple[Refusal, ...]:
+    """Return what of *registration* the catalog cannot take, though the keys may."""
+    return (*_meta(registration.entry.attributes)[1], *_own_check(registration)[1])
 
 
-def _own_checks(registration: Registration) -> list[dict[str, Any]]:
-    """Return the check that the container asked for, if it is one; nothing that runs a program."""
-    said = {key.removeprefix("check_"): value for key, value in registration.checks.items()}
-    target = join_hostport(registration.entry.ip, registration.entry.published_port)
-    check: dict[str, Any] = {}
-    for scheme in ("http", "https"):
-        if _PATH.fullmatch(said.get(scheme, "")):
-            check = {"HTTP": f"{scheme}://{target}{said[scheme]}"}
-            method = said.get(f"{scheme}_method", "").upper()
-            if _METHOD.fullmatch(method):
-                check["Method"] = method
-    if not check and said.get("tcp", "").strip().lower() in _TRUE:
-        check = {"TCP": target}
-    if not check and said.get("grpc", "").strip().lower() in _TRUE:
-        check = {"GRPC": target, "GRPCUseTLS": said.get("grpc_use_tls", "").lower() in _TRUE}
-    if check:
-        check["Interval"] = _duration(said.get("interval", "")) or _INTERVAL
-        if timeout := _duration(said.get("timeout", "")):
-            check["Timeout"] = timeout
-        check["TLSSkipVerify"] = said.get("tls_skip_verify", "").lower() in _TRUE
-    elif ttl := _duration(said.get("ttl", "")):
-        check = {"TTL": ttl}
-    else:
-        return []
-    return [{**check, "CheckID": f"{registration.entry.id}:own", **_life(said)}]
+def _meta(attributes: Mapping[str, str]) -> tuple[dict[str, str], tuple[Refusal, ...]]:
+    """Return what Consul takes of *attributes*, and what it does not."""
+    meta: dict[str, str] = {}
+    refusals = []
+    for key, value in sorted(attributes.items()):
+        problem = _problem(key, value)
+        if not problem and len(meta) == _META_PAIRS:
+            problem = f"has no more than {_META_PAIRS} attributes of a service"
+        if problem:
+            refusals.append(Refusal("meta", f"Consul's catalog {problem}: SERVICE_{key.upper()}"))
+        else:
+            meta[key] = value
+    return meta, tuple(refusals)
 
 
-def _life(said: Mapping[str, str]) -> dict[str, str]:
-    life = {}
-    if (status := said.get("initial_status", "").strip().lower()) in _STATUSES:
-        life["Status"] = status
-    if after := _duration(said.get("deregister_after", "")):
-        life["DeregisterCriticalServiceAfter"] = after
-    return life
+def _problem(key: str, value: str) -> str:
+    """Return why Consul does not take an attribute, nothing if it does."""
+    if not _META_KEY.fullmatch(key):
+        return "takes only letters, digits, - and _ in keys"
+    if key.startswith(_CONSULS_OWN):
+        return f"keeps keys with {_CONSULS_OWN} to itself"
+    if len(value.encode()) > _META_VALUE_BYTES:
+        return f"takes no value of more than {_META_VALUE_BYTES} bytes"
+    return ""
 
 
-def _duration(text: str) -> str:
-    """Return *text* if it is a duration of some length, else nothing."""
-    try:
-        return text.strip() if parse_duration(text.strip()) > 0 else ""
-    except ValueError:
-        return ""
+def _own_check(registration: Registration) -> tuple[dict[str, Any] | None, tuple[Refusal, ...]]:
+    """Return the check that the container asked for, and what of it cannot be had."""
+    entry = registration.entry
+    check, refusals = check_of(registration.checks, join_hostport(entry.ip, entry.published_port))
+    return check and {**check, "CheckID": f"{entry.id}:own"}, refusals

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from agent.rules import checks
 from agent.rules.addresses import address_of
 from agent.rules.container import Container, Port
+from agent.rules.flags import flag
 from agent.rules.metadata import (
     STEERING,
     Metadata,
@@ -15,6 +17,8 @@ from agent.rules.metadata import (
     within_limit,
 )
 from agent.rules.refusal import Refusal, RefusedError, shown
+from common.durations import parse_duration
+from services import drain
 from services.entry import ServiceEntry, is_name
 
 MAX_ENTRIES = 256
@@ -22,7 +26,6 @@ MAX_ENTRIES = 256
 
 _OURS = STEERING | {"tags", "drain"}
 """Keys that only agents and managers need."""
-_CHECK = "check_"
 _FOR_ROUTERS = "check_http"
 """Of the checks, the one that a proxy can make as well as Consul."""
 _PROTOCOLS = frozenset({"tcp", "udp"})
@@ -71,7 +74,7 @@ def wanted_of(container: Container, options: Options) -> Wanted:
         return Wanted()
     metadata = read_metadata(container)
     registrations: list[Registration] = []
-    refusals = list(metadata.refusals)
+    refusals = [*metadata.refusals, *_drain_refusals(metadata)]
     for port in sorted(container.exposed | container.published.keys()):
         try:
             found, problems = _registration(container, port, metadata, options)
@@ -102,15 +105,41 @@ def _registration(
     # Any value counts, as in classic Registrator.
     if said.get("ignore") or (options.is_explicit and not said.get("name")):
         return None, ()
-    address = address_of(container, port, said, options.host_ip, internal=options.is_internal)
+    internal, problems = _is_internal(said, options)
+    address = address_of(container, port, said, options.host_ip, internal=internal)
     if address is None:
-        return None, ()
-    waits, problems = _waits_for_health(container, said)
+        return None, problems
+    waits, more = _waits_for_health(container, said)
+    problems += more
     if waits:
         return None, problems
     entry, more = _entry(container, port, said, options, address)
-    checks = {key: value for key, value in said.items() if key.startswith(_CHECK)}
-    return Registration(entry, checks), (*problems, *more)
+    asked = {key: value for key, value in said.items() if key.startswith(checks.PREFIX)}
+    return Registration(entry, asked), (*problems, *more)
+
+
+def _is_internal(said: Mapping[str, str], options: Options) -> tuple[bool, tuple[Refusal, ...]]:
+    usual = options.is_internal or bool(said.get("network"))
+    if "internal" not in said:
+        return usual, ()
+    try:
+        return flag(said["internal"]), ()
+    except ValueError as exc:
+        return usual, (Refusal("internal", f"SERVICE_INTERNAL {exc}: {shown(said['internal'])}"),)
+
+
+def _drain_refusals(metadata: Metadata) -> Iterable[Refusal]:
+    """Yield what managers cannot make of SERVICE_DRAIN; the logs that people read are here."""
+    text = metadata.general.get("drain", "")
+    try:
+        if text and parse_duration(text) > drain.seconds_of(text):
+            yield Refusal(
+                "drain", f"{drain.SETTING} is {drain.LONGEST_S:g}s at most: {shown(text)}"
+            )
+    except ValueError:
+        yield Refusal("drain", f"{drain.SETTING} is no duration, such as 5s: {shown(text)}")
+    if any("drain" in said for said in metadata.by_port.values()):
+        yield Refusal("drain", f"{drain.SETTING} is of a whole container, not of one port")
 
 
 def _waits_for_health(
@@ -160,7 +189,7 @@ def _tags(options: Options, said: Mapping[str, str]) -> Iterable[str]:
 
 
 def _is_attribute(key: str) -> bool:
-    return key == _FOR_ROUTERS or not (key in _OURS or key.startswith(_CHECK))
+    return key == _FOR_ROUTERS or not (key in _OURS or key.startswith(checks.PREFIX))
 
 
 def _image_name(container: Container) -> str:

@@ -61,6 +61,32 @@ async def test_both_places_are_kept(consul: ConsulServer, engine: FakeEngine) ->
         await until(lambda: ID not in services(consul) and not entries(consul))
 
 
+async def test_what_consul_does_not_take_is_named_and_spares_the_neighbours(
+    consul: ConsulServer, engine: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = {
+        "SERVICE_NAME": "a",  # first in the order of things
+        "SERVICE_CHECK_HTTP": "health",
+        "SERVICE_CHECK_INTERVAL": "often",
+        "SERVICE_NOTE": "x" * 600,
+        "SERVICE_consul-version": "1",
+    }
+    add(engine, 2, "odd", labels=odd)
+    async with registering(consul, engine, backend="catalog", leaves=True) as figures:
+        await until(lambda: set(services(consul)) == {ID, "dockerhost01:odd:80"})
+        assert figures.refused == {"check": 2, "meta": 2}
+    assert sum(record.getMessage().startswith("Container odd:") for record in caplog.records) == 4
+
+
+async def test_without_the_catalog_nobody_asks_for_its_checks(
+    consul: ConsulServer, engine: FakeEngine
+) -> None:
+    add(engine, 2, "odd", labels={"SERVICE_CHECK_TTL": "soon", "SERVICE_NOTE": "x" * 600})
+    async with registering(consul, engine) as figures:
+        await until(lambda: "web-80/dockerhost01:odd:80" in entries(consul))
+        assert figures.refused == {}
+
+
 async def test_what_is_as_it_should_be_is_not_registered_again(
     consul: ConsulServer, engine: FakeEngine
 ) -> None:

@@ -4,12 +4,19 @@ from typing import Any
 
 import pytest
 
-from agent.rules.catalog import DIGEST, HOST, definition_of, digest_of, is_of_host
+from agent.rules.catalog import (
+    DIGEST,
+    HOST,
+    definition_of,
+    digest_of,
+    is_of_host,
+    refusals_of,
+)
 from agent.rules.desired import Registration
 from services.entry import ServiceEntry
 
 
-def definition(checks: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+def registration(checks: dict[str, str] | None = None, **changes: Any) -> Registration:
     entry = ServiceEntry(
         **{
             "service": "web",
@@ -21,10 +28,11 @@ def definition(checks: dict[str, str] | None = None, **changes: Any) -> dict[str
             **changes,
         }
     )
-    return definition_of(
-        Registration(entry, {f"check_{key}": value for key, value in (checks or {}).items()}),
-        ttl_s=30.0,
-    )
+    return Registration(entry, {f"check_{key}": value for key, value in (checks or {}).items()})
+
+
+def definition(checks: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
+    return definition_of(registration(checks, **changes), ttl_s=30.0)
 
 
 def own_check(**checks: str) -> dict[str, Any]:
@@ -54,17 +62,18 @@ def test_a_check_ends_it_with_its_agent() -> None:
     ]
 
 
-def test_what_consul_does_not_take_as_metadata_is_left_out() -> None:
-    attributes = {
-        "a.b": "x",
-        "long": "x" * 513,
-        "good": "x",
-        **{f"k{n:02}": "x" for n in range(80)},
-    }
-    meta = definition(attributes=attributes)["Meta"]
+def test_what_consul_does_not_take_as_metadata_is_left_out_and_named() -> None:
+    bad = {"a.b": "x", "long": "x" * 513, "consul-version": "x"}
+    many = {f"k{n:02}": "x" for n in range(80)}
+    one = registration(attributes={**bad, **many, "good": "x"})
+    meta = definition_of(one, ttl_s=30)["Meta"]
     assert len(meta) == 64
     assert meta["good"] == "x"
-    assert not {"a.b", "long"} & meta.keys()
+    assert not bad.keys() & meta.keys()
+    refusals = refusals_of(one)
+    assert len(refusals) == len(bad) + 80 + 1 - 62
+    assert {refusal.reason for refusal in refusals} == {"meta"}
+    assert all(any(key.upper() in refusal.text for refusal in refusals) for key in bad)
 
 
 def test_checks_are_those_of_classic_registrator() -> None:
@@ -76,7 +85,7 @@ def test_checks_are_those_of_classic_registrator() -> None:
         "Timeout": "1s",
         "TLSSkipVerify": False,
     }
-    assert own_check(https="/", tls_skip_verify="true") == {
+    assert own_check(https="/", tls_skip_verify="y") == {
         "HTTP": "https://10.0.0.1:32768/",
         "Interval": "10s",
         "TLSSkipVerify": True,
@@ -97,14 +106,49 @@ def test_checks_are_those_of_classic_registrator() -> None:
         {"cmd": "/bin/true"},
         {"http": "@evil.example/"},
         {"http": "/a b"},
-        {"tcp": "no"},
         {"ttl": "soon"},
         {"ttl": "-5s"},
         {"interval": "5s"},
+        {"tcp": "perhaps"},
+        {"name": "health"},
     ],
 )
-def test_what_is_no_check_or_runs_a_program_is_none(checks: dict[str, str]) -> None:
+def test_what_is_no_check_or_runs_a_program_is_none_and_named(checks: dict[str, str]) -> None:
     assert len(definition(checks)["Checks"]) == 1
+    ((key,),) = [checks]
+    (refusal,) = refusals_of(registration(checks))
+    assert refusal.reason == "check"
+    assert f"SERVICE_CHECK_{key.upper()}" in refusal.text
+
+
+@pytest.mark.parametrize(
+    ("checks", "kind", "refused"),
+    [
+        ({"tcp": "true", "ttl": "5s"}, "TCP", ["TTL"]),
+        ({"https": "/", "http": "/", "http_method": "GET"}, "HTTP", ["HTTP", "HTTP_METHOD"]),
+        ({"ttl": "5s", "interval": "5s"}, "TTL", ["INTERVAL"]),
+        ({"http": "/", "interval": "often", "timeout": "-1s"}, "HTTP", ["INTERVAL", "TIMEOUT"]),
+        ({"http": "/", "http_method": "a b", "tls_skip_verify": "x"}, "HTTP",
+         ["HTTP_METHOD", "TLS_SKIP_VERIFY"]),
+        ({"tcp": "1", "initial_status": "good"}, "TCP", ["INITIAL_STATUS"]),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_a_check_is_named_and_the_check_stays(
+    checks: dict[str, str], kind: str, refused: list[str]
+) -> None:
+    assert kind in own_check(**checks)
+    found = [one.text.split()[0] for one in refusals_of(registration(checks))]
+    assert sorted(found) == [f"SERVICE_CHECK_{key}" for key in refused]
+
+
+def test_a_check_may_be_declined_and_nothing_is_refused() -> None:
+    declined = {"tcp": "no", "http": ""}
+    assert len(definition(declined)["Checks"]) == 1
+    assert refusals_of(registration(declined)) == ()
+
+
+def test_https_comes_before_http() -> None:
+    assert own_check(https="/", http="/")["HTTP"].startswith("https:")
 
 
 def test_the_digest_changes_with_anything_that_consul_is_told() -> None:

@@ -224,6 +224,29 @@ def test_a_container_may_say_how_it_is_reached(env: dict[str, str], address: str
 
 
 @pytest.mark.parametrize(
+    ("is_usual", "address"), [(False, "10.0.0.1:32768"), (True, "172.17.0.2:80")]
+)
+def test_what_is_neither_yes_nor_no_is_named_and_changes_nothing(
+    is_usual: bool, address: str
+) -> None:
+    options = Options("h1", "10.0.0.1", is_internal=is_usual)
+    answer = wanted(options, env={"SERVICE_INTERNAL": "perhaps"})
+    assert [one.entry.address for one in answer.registrations] == [address]
+    assert [one.reason for one in answer.refusals] == ["internal"]
+
+
+@pytest.mark.parametrize("text", ["soon", "5", "-5s", "2m"])
+def test_a_time_to_drain_that_managers_do_not_take_is_named(text: str) -> None:
+    answer = wanted(env={"SERVICE_DRAIN": text})
+    assert len(answer.registrations) == 1
+    assert [one.reason for one in answer.refusals] == ["drain"]
+
+
+def test_one_port_cannot_be_drained() -> None:
+    assert [one.reason for one in wanted(labels={"SERVICE_80_DRAIN": "5s"}).refusals] == ["drain"]
+
+
+@pytest.mark.parametrize(
     ("mode", "address"), [("default", "172.17.0.2:80"), ("back", "10.5.0.7:80")]
 )
 def test_internal_mode_takes_the_network_that_the_container_was_made_in(
@@ -370,6 +393,8 @@ KEYS = st.one_of(
             "IGNORE",
             "80_X",
             "CHECK_HTTP",
+            "DRAIN",
+            "80_DRAIN",
         ]
     ),
     st.text(),
