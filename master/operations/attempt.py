@@ -5,10 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.errors import EngineError, EngineStatusError
+from master.cluster.images.missing import is_registrys_no
 from master.cluster.model import Engine
 from master.errors import PlacementError
 from master.operations.mirrors import Joined
 from scheduler.types import Node
+
+
+@dataclass(frozen=True)
+class Lack:
+    """An image that could not be brought to an engine."""
+
+    address: str
+    node: str
+    missing: EngineStatusError
+    """The engine's own word that it has no such image."""
+    why: EngineError
+    """Why it couldn't be brought."""
+
+    @property
+    def is_registrys_no(self) -> bool:
+        """Whether the registry gives it to nobody without credentials, or has none."""
+        return isinstance(self.why, EngineStatusError) and is_registrys_no(
+            self.why.status, self.why.message
+        )
 
 
 @dataclass
@@ -23,17 +43,17 @@ class Attempt:
     fetched: set[str] = field(default_factory=set)
     only: set[str] | None = None
     """Engines that have the image, once another one couldn't get it."""
-    lack: str = ""
+    lack: Lack | None = None
     """Which one couldn't, and why."""
 
     def exclude(self, engine: Engine, error: EngineError) -> None:
         """Don't try it again."""
         self.excluded[engine.address] = error
 
-    def lacks_image(self, engine: Engine, holders: set[str], error: EngineError) -> None:
-        """It can't be had on *engine*: only its *holders* are left."""
-        self.only = holders - {engine.address}
-        self.lack = f"node {engine.name} can't get the image: {error.message}"
+    def lacks_image(self, holders: set[str], lack: Lack) -> None:
+        """It can't be had on one engine: only its *holders* are left."""
+        self.only = holders - {lack.address}
+        self.lack = lack
 
     def left(self, nodes: list[Node]) -> list[Node]:
         """The nodes that are worth a try.

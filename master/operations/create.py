@@ -17,6 +17,7 @@ import orjson
 from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
 from master.cluster import shims
 from master.cluster.groups import group_of, nearest_first
+from master.cluster.images.missing import lacks_image
 from master.cluster.model import ApiVersion, Engine
 from master.cluster.placing.body import (
     Creation,
@@ -32,7 +33,7 @@ from master.cluster.placing.wanted import request_from_body
 from master.cluster.resolve import resolve
 from master.cluster.volumes.desk import VolumeDesk
 from master.errors import ConflictError, ManagerError, PlacementError
-from master.operations.attempt import Attempt
+from master.operations.attempt import Attempt, Lack
 from master.operations.bodies import JSON_BODY, answered_id, sent_json
 from master.operations.drawing import PortDrawer
 from master.operations.hints import PlacementHints
@@ -196,8 +197,8 @@ class ContainerCreator:
                 rng=self._rng,
             )
         except NoNodeFitsError as exc:
-            if attempt.lack:
-                raise PlacementError(attempt.lack) from exc
+            if attempt.lack is not None:
+                raise self._told(attempt.lack, call, request) from exc
             raise self._mirrors.explained(exc, attempt.joined, nodes, within) from exc
         # A group's data draws its containers: one without a volume would go elsewhere, and take
         # the group's network with it.
@@ -206,6 +207,17 @@ class ContainerCreator:
         )
         hinted = self._hints.engines(call.client, request.image)
         return next((node for node in fitting if node.addr in hinted), fitting[0])
+
+    def _told(self, lack: Lack, call: CreateCall, request: Request) -> Exception:
+        """What a client is told whose container can't go where an image can't be had.
+
+        If the registry said no, it said it to nobody in particular: the client may have its
+        user's credentials, and pulls only when it is told that there is no such image.
+        """
+        if not lack.is_registrys_no:
+            return PlacementError(f"node {lack.node} can't get the image: {lack.why.message}")
+        self._hints.remember(call.client, request.image, lack.address)
+        return lack.missing
 
     async def _name_is_really_taken(self, name: str) -> bool:
         """Whether a live engine confirms it: its container may have gone a moment ago."""
@@ -262,7 +274,7 @@ class ContainerCreator:
         attempt: Attempt,
     ) -> None:
         """Prepare another try, or raise what the client shall see."""
-        if is_missing_image(error):
+        if lacks_image(error.status, error.message):
             await self._fetch_image(error, engine, call, request, attempt)
         elif error.status >= 500 and attempt.retries > 0:  # noqa: PLR2004
             attempt.retries -= 1
@@ -293,7 +305,7 @@ class ContainerCreator:
             await self._puller.fetch(request.image, call.platform, engine, call.headers)
         except EngineError as exc:
             _log.info("%s can't pull %s: %s", engine.name, request.image, exc)
-            attempt.lacks_image(engine, holders, exc)
+            attempt.lacks_image(holders, Lack(engine.address, engine.name, error, exc))
 
     def _settle(
         self,
@@ -309,12 +321,3 @@ class ContainerCreator:
         # keep the name of a container that has come and gone meanwhile.
         self._placement.settle(reservation, container_id)
         self._fleet.touch(engine.address, container_id)
-
-
-def is_missing_image(error: EngineStatusError) -> bool:
-    """Whether a create was refused for want of its image.
-
-    The engine says 404 for a missing network or container too; only its words tell them apart
-    (and docker-py looks at the very same words).
-    """
-    return error.status == 404 and "no such image" in error.message.lower()  # noqa: PLR2004

@@ -22,7 +22,13 @@ from tests.fakes.usage import unnamed_files
 pytestmark = pytest.mark.contract
 
 IMAGE = "sha256:" + "a" * 64
-ROW = {"Id": IMAGE, "RepoTags": ["app:1"], "RepoDigests": [], "Created": 1, "ParentId": ""}
+ROW = {
+    "Id": IMAGE,
+    "RepoTags": ["app:1"],
+    "RepoDigests": [f"app@sha256:{'d' * 64}"],
+    "Created": 1,
+    "ParentId": "",
+}
 NO_IMAGE = b'{"message":"No such image: app:1"}'
 CREATED = "c" * 64
 _LOADED: set[str] = set()
@@ -285,6 +291,56 @@ def test_a_copy_that_fails_leaves_no_container_without_its_image(
         assert answer.status == 201
     assert asked_to_create(pair[1]) == 1  # it lacked the image
     assert client.ask("GET", "/_ping").status == 200
+
+
+BY_DIGEST = f"app@sha256:{'d' * 64}"
+"""A name that does not survive a save and load: it is not copied, but pulled."""
+
+
+@pytest.mark.parametrize(
+    ("said", "image", "query"),
+    [
+        pytest.param("pull access denied for app", BY_DIGEST, "", id="digest"),
+        pytest.param("unauthorized: authentication required", "app:1", "?platform=linux", id="os"),
+    ],
+)
+def test_a_private_image_that_can_not_be_copied_is_the_clients_to_pull(
+    client: Client, pair: list[FakeEngine], said: str, image: str, query: str
+) -> None:
+    """It has its user's credentials, and pulls when it hears that there is no such image."""
+
+    async def wants_a_password(call: Call) -> None:
+        await call.read_body()
+        if not call.asked.header("x-registry-auth"):
+            await call.json({"message": said}, 500)
+            return
+        _LOADED.add(call.engine.name)
+        await call.chunked([LINE])
+
+    pair[1].on("POST /images/create.*", wants_a_password)
+    body = json.dumps({"Image": image, "Env": ["constraint:node==dockerhost02"]}).encode()
+    answer = client.ask("POST", f"/containers/create{query}", body)
+    assert (answer.status, answer.message) == (404, "No such image: app:1")
+    # What it pulls now goes to the node that lacked it, and to no other.
+    name, _, tag = image.partition("@") if "@" in image else image.partition(":")
+    pull = f"/images/create?fromImage={name}&tag={tag}"
+    assert client.ask("POST", pull, b"", "X-Registry-Auth: e30=").status == 200
+    assert [a for a in pair[0].asked if "/images/create" in a.target] == []
+    assert client.ask("POST", f"/containers/create{query}", body).status == 201
+
+
+def test_a_registry_that_can_not_be_reached_is_told(client: Client, pair: list[FakeEngine]) -> None:
+    async def unreachable(call: Call) -> None:
+        await call.read_body()
+        await call.json({"message": "dial tcp: connection refused"}, 500)
+
+    pair[1].on("POST /images/create.*", unreachable)
+    body = json.dumps({"Image": "app:1", "Env": ["constraint:node==dockerhost02"]}).encode()
+    answer = client.ask("POST", "/containers/create?platform=linux", body)
+    assert (answer.status, answer.message) == (
+        500,
+        "node dockerhost02 can't get the image: dial tcp: connection refused",
+    )
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_copy_gets_no_container(

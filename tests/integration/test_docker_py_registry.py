@@ -108,3 +108,18 @@ def test_a_login_is_remembered(client: DockerClient, lab: Lab, private: str, reg
     client.images.get("busybox").tag(private, "2")
     assert "error" not in client.images.push(private, "2")
     assert client.images.get_registry_data(f"{private}:2").id.startswith("sha256:")
+
+
+def test_what_only_another_host_may_have_is_pulled_with_the_users_password(
+    client: DockerClient, lab: Lab, private: str, registry: str
+) -> None:
+    """A name with a digest can't be copied between hosts, and without a password it is refused."""
+    client.login(**ME, registry=registry)
+    client.images.pull(private, tag="1", auth_config=ME)
+    for engine in lab.engines[1:]:
+        engine.docker("rmi", f"{private}:1")
+    until(lambda: ids(lab, f"{private}:1")[1:] == ["", ""])
+    digests = client.images.get(f"{private}:1").attrs["RepoDigests"]
+    by_digest = next(name for name in digests if name.startswith(private))
+    on_another = ["constraint:node==dockerhost02"]
+    assert run(client, ["echo", "hi"], image=by_digest, environment=on_another) == "hi\n"
