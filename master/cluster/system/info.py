@@ -1,7 +1,8 @@
 """The cluster as one Docker host: ``GET /info``, ``GET /version``, and what clients negotiate with.
 
 The lines about each engine (``SystemStatus``) have classic Swarm's layout to the letter, since
-people's scripts read them: behaviour.md 1.7. An engine's lines are made anew only when it changed.
+people's scripts read them (docker/swarm 1.2.9, cluster/swarm/cluster.go, Info). An engine's lines
+are made anew only when it changed.
 """
 
 from __future__ import annotations
@@ -44,12 +45,6 @@ class SummarySettings:
     strategy: str
     filters: tuple[str, ...]
     hostname: str = field(default_factory=platform.node)
-    cluster_id: str = ""
-    role: str = "primary"
-    """``primary`` or ``replica``."""
-    primary_address: str = ""
-    """Shown by a replica."""
-    is_debug: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +103,7 @@ class Summary:
         settings, total = self._settings, self._placement.total
         return {
             **self._merged_for([row.engine.info for row in rows if row.engine.is_healthy]),
-            "ID": settings.cluster_id,
+            "ID": "",
             "Name": settings.hostname,
             "ServerVersion": SERVER_VERSION,
             "OperatingSystem": "linux",
@@ -122,7 +117,7 @@ class Summary:
             "SystemStatus": [*self._head(len(rows)), *(line for row in rows for line in row.lines)],
             "SystemTime": _rfc3339_nano(now),
             "NEventsListener": self._listeners(),
-            "Debug": settings.is_debug,
+            "Debug": False,
             "NFd": 0,
             "NGoroutines": 0,
             "HttpProxy": "",
@@ -230,9 +225,7 @@ class Summary:
 
     def _head(self, engine_count: int) -> Iterator[Pair]:
         settings = self._settings
-        yield "Role", settings.role
-        if settings.role == "replica":
-            yield "Primary", settings.primary_address
+        yield "Role", "primary"  # every manager answers by itself: none is a replica
         yield "Strategy", settings.strategy
         yield "Filters", ", ".join(settings.filters)
         yield "Nodes", str(engine_count)

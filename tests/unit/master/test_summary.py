@@ -130,12 +130,6 @@ def test_a_pending_one_is_unknown() -> None:
     ]
 
 
-def test_a_replica_names_the_primary() -> None:
-    settings = replace(SETTINGS, role="replica", primary_address="10.0.0.1:4000")
-    _, made = summary(settings=settings)
-    assert status(made)[:3] == ["Role: replica", "Primary: 10.0.0.1:4000", "Strategy: spread"]
-
-
 def test_nodes_stand_in_natural_order() -> None:
     _, made = summary(engine(10), engine(2), Engine("10.0.0.99:2375"), engine(1))
     titles = [line for line in status(made) if line.startswith(" ") and "└" not in line]
