@@ -7,7 +7,6 @@ in; nothing waits here.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from master.cluster.placing.placement import CORES_LABEL
+from master.cluster.placing.cores import CORES_LABEL, shares_of
 from master.cluster.placing.wanted import request_from_body
 from scheduler.directives import Directives, read_labels, split_environment, write_labels
 from scheduler.types import Request
@@ -29,7 +28,6 @@ _PIN_LIMIT = 10_000
 UPLOAD_PREFIX = "upload-request:"
 """Before the ID of a build whose tar comes in a second ``POST /build``."""
 _BUILDKIT = "2"
-_SHARES_PER_ENGINE = 1024
 _DIGITS = 18
 """Fewer than the largest 64-bit number has."""
 
@@ -149,8 +147,7 @@ class BuildOrder:
         """The query, with CPUs as shares of an engine's 1024 if they were asked for as shares."""
         if not self.cores or engine_cpus <= 0:
             return self.query
-        shares = math.ceil(self.cores * _SHARES_PER_ENGINE / engine_cpus)
-        return with_value(self.query, "cpushares", str(shares))
+        return with_value(self.query, "cpushares", str(shares_of(self.cores, engine_cpus)))
 
     def _value(self, name: str) -> str:
         return next((value for key, value in self.query if key == name), "")

@@ -161,13 +161,8 @@ def matcher(key: str, values: Iterable[str]) -> Matcher:
     return Patterns(key, values).matcher("")
 
 
-def has_labels(labels: Mapping[str, str], wanted: Iterable[str]) -> bool:
-    """Whether every ``key`` or ``key=value`` of *wanted* is among *labels*."""
-    return label_test(wanted)(labels)
-
-
 def label_test(wanted: Iterable[str]) -> Callable[[Mapping[str, str]], bool]:
-    """Return `has_labels` for many labels to come: *wanted* is read once."""
+    """Return a test: is every ``key`` and ``key=value`` of *wanted* among labels?"""
     keys: set[str] = set()
     pairs: dict[str, str] = {}
     for text in wanted:

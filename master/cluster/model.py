@@ -19,6 +19,10 @@ OLDEST_API: ApiVersion = (1, 24)
 NEWEST_API: ApiVersion = (1, 56)
 """The newest Engine API that this manager was written for: neither offered nor asked above it."""
 
+SWARM_ID_LABEL = "com.docker.swarm.id"
+"""A container's 64 hex digits that the cluster gave it: known before its engine answers."""
+_UP_STATES = frozenset({"running", "paused", "restarting"})
+
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -95,8 +99,6 @@ class ContainerConfig:
     """CPUs: NanoCpus, else CpuQuota/CpuPeriod; 0 if nothing was asked."""
     ports: tuple[tuple[int, str, str], ...] = ()
     """(host port, host IP, protocol) that it binds when running, also while it is stopped."""
-    links: tuple[str, ...] = ()
-    volumes_from: tuple[str, ...] = ()
     network_mode: str = ""
     created_at: float = 0.0
     """Seconds with their fraction, which the list row lacks; 0 if not known yet."""
@@ -104,7 +106,6 @@ class ContainerConfig:
     """0 if it never ran."""
     finished_at: float = 0.0
     exit_code: int = 0
-    restart_count: int = 0
     drain_s: float = 0.0
     """Seconds that routers get to turn elsewhere before it is stopped; 0: none are asked for."""
     stop_signal: str = ""
@@ -133,8 +134,13 @@ class Container:
 
     @property
     def swarm_id(self) -> str:
-        """The cluster's own 64-hex ID (label ``com.docker.swarm.id``); empty for foreign ones."""
-        return self.labels.get("com.docker.swarm.id", "")
+        """The cluster's own 64-hex ID (`SWARM_ID_LABEL`); empty for foreign ones."""
+        return self.labels.get(SWARM_ID_LABEL, "")
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it has processes, or is about to have them again: what Docker calls running."""
+        return self.state in _UP_STATES
 
 
 @dataclass(frozen=True, slots=True)

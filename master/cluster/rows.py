@@ -1,17 +1,23 @@
 """The engine's JSON turned into values: list rows, inspect bodies, image rows.
 
-An engine's answer is data from elsewhere: old engines leave fields out, and other daemons that
-speak Docker's API send null where Docker sends a list. Nothing here raises; what can't be read
-counts as not given.
+An engine's answer is data from elsewhere: nothing here raises (`master.cluster.lenient`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from master.cluster.draining import drain_of
+from master.cluster.lenient import (
+    as_integer,
+    as_list,
+    as_mapping,
+    as_positive,
+    as_text,
+    as_texts,
+)
 from master.cluster.model import NO_LABELS, Container, ContainerConfig, Image, Volume
 
 PortUse = tuple[int, str, str]
@@ -19,6 +25,7 @@ PortUse = tuple[int, str, str]
 
 _EVERY_INTERFACE = frozenset({"0.0.0.0", "::", "[::]"})
 _DEFAULT_CPU_PERIOD_US = 100_000
+_NANOCPUS = 1_000_000_000
 _MAX_PORT = 65_535
 
 
@@ -33,13 +40,13 @@ def container_from_row(
         config: what its inspect said (`config_from_inspect`).
     """
     return Container(
-        id=_text(row.get("Id")),
+        id=as_text(row.get("Id")),
         name=own_name(row.get("Names")),
         engine=engine_address,
-        image=_text(row.get("Image")),
-        image_id=_text(row.get("ImageID")),
-        created=_integer(row.get("Created")),
-        state=_text(row.get("State")).lower(),
+        image=as_text(row.get("Image")),
+        image_id=as_text(row.get("ImageID")),
+        created=as_integer(row.get("Created")),
+        state=as_text(row.get("State")).lower(),
         labels=_labels(row.get("Labels")),
         row=row,
         config=config,
@@ -51,7 +58,7 @@ def own_name(names: Any) -> str:
 
     A link shows up as a further name of its target: ``/web/db`` means "``db`` as ``web`` sees it".
     """
-    for name in _texts(names):
+    for name in as_texts(names):
         bare = name.removeprefix("/")
         if bare and "/" not in bare:
             return bare
@@ -60,32 +67,29 @@ def own_name(names: Any) -> str:
 
 def config_from_inspect(body: Mapping[str, Any]) -> ContainerConfig:
     """Return what the container of a ``GET /containers/{id}/json`` body asked for."""
-    host, state = _mapping(body.get("HostConfig")), _mapping(body.get("State"))
-    config = _mapping(body.get("Config"))
+    host, state = as_mapping(body.get("HostConfig")), as_mapping(body.get("State"))
+    config = as_mapping(body.get("Config"))
     return ContainerConfig(
-        memory=_positive(host.get("MemoryReservation")) or _positive(host.get("Memory")),
-        cpus=_cpus(host),
+        memory=memory_of(host),
+        cpus=cpus_of(host),
         ports=_ports(body, host),
-        links=tuple(_links(host.get("Links"))),
-        volumes_from=tuple(_texts(host.get("VolumesFrom"))),
-        network_mode=_text(host.get("NetworkMode")),
+        network_mode=as_text(host.get("NetworkMode")),
         created_at=epoch(body.get("Created")),
         started_at=epoch(state.get("StartedAt")),
         finished_at=epoch(state.get("FinishedAt")),
-        exit_code=_integer(state.get("ExitCode")),
-        restart_count=_integer(body.get("RestartCount")),
-        drain_s=drain_of(_texts(config.get("Env")), _mapping(config.get("Labels"))),
-        stop_signal=_text(config.get("StopSignal")),
+        exit_code=as_integer(state.get("ExitCode")),
+        drain_s=drain_of(as_texts(config.get("Env")), as_mapping(config.get("Labels"))),
+        stop_signal=as_text(config.get("StopSignal")),
     )
 
 
 def image_from_row(engine_address: str, row: Mapping[str, Any]) -> Image:
     """Return the image of one ``GET /images/json`` row; ``<none>`` names are left out."""
     return Image(
-        id=_text(row.get("Id")),
+        id=as_text(row.get("Id")),
         engine=engine_address,
-        tags=tuple(tag for tag in _texts(row.get("RepoTags")) if tag != "<none>:<none>"),
-        digests=tuple(d for d in _texts(row.get("RepoDigests")) if d != "<none>@<none>"),
+        tags=tuple(tag for tag in as_texts(row.get("RepoTags")) if tag != "<none>:<none>"),
+        digests=tuple(d for d in as_texts(row.get("RepoDigests")) if d != "<none>@<none>"),
         row=row,
     )
 
@@ -93,9 +97,9 @@ def image_from_row(engine_address: str, row: Mapping[str, Any]) -> Image:
 def volume_from_row(engine_address: str, row: Mapping[str, Any]) -> Volume:
     """Return the volume of one ``GET /volumes`` row; a row without ``Scope`` is a local one."""
     return Volume(
-        name=_text(row.get("Name")),
+        name=as_text(row.get("Name")),
         engine=engine_address,
-        driver=_text(row.get("Driver")),
+        driver=as_text(row.get("Driver")),
         is_local=row.get("Scope") != "global",
         labels=_labels(row.get("Labels")),
         row=row,
@@ -121,29 +125,41 @@ def epoch(text: Any) -> float:
         return 0.0
 
 
+def memory_of(host: Mapping[str, Any]) -> int:
+    """Return the bytes that a HostConfig reserves: MemoryReservation, else Memory, else 0."""
+    return as_positive(host.get("MemoryReservation")) or as_positive(host.get("Memory"))
+
+
+def cpus_of(host: Mapping[str, Any]) -> float:
+    """Return the CPUs that a HostConfig asks for: NanoCpus, else CpuQuota per period, else 0."""
+    if nano := as_positive(host.get("NanoCpus")):
+        return nano / _NANOCPUS
+    quota = as_positive(host.get("CpuQuota"))
+    return quota / (as_positive(host.get("CpuPeriod")) or _DEFAULT_CPU_PERIOD_US)
+
+
 def host_port_claims(bindings: Any) -> Iterator[PortUse]:
     """Yield the host ports that a ``PortBindings`` or ``NetworkSettings.Ports`` map fixes.
 
     An empty host port, ``0`` and a range for one container port (``8000-8010``) fix none: the
     engine draws one when the container starts, and ``NetworkSettings.Ports`` tells which.
     """
-    for key, hosts in _mapping(bindings).items():
+    for key, hosts in as_mapping(bindings).items():
         protocol = _protocol(key)
-        for host in hosts if isinstance(hosts, list) else ():
-            binding = _mapping(host)
-            ports = _port_range(_text(binding.get("HostPort")))
+        for binding in map(as_mapping, as_list(hosts)):
+            ports = _port_range(as_text(binding.get("HostPort")))
             if len(ports) == 1 and ports[0] > 0:
-                yield ports[0], _host_ip(_text(binding.get("HostIp"))), protocol
+                yield ports[0], _host_ip(as_text(binding.get("HostIp"))), protocol
 
 
 def _ports(body: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[PortUse, ...]:
     """Return every host port it holds, sorted: those asked for and those the engine drew."""
     claims = set(host_port_claims(host.get("PortBindings")))
-    claims.update(host_port_claims(_mapping(body.get("NetworkSettings")).get("Ports")))
+    claims.update(host_port_claims(as_mapping(body.get("NetworkSettings")).get("Ports")))
     if host.get("NetworkMode") == "host":
         # No port mapping there: what the image exposes is bound on the host itself.
-        for key in _mapping(_mapping(body.get("Config")).get("ExposedPorts")):
-            ports = _port_range(_text(key).partition("/")[0])
+        for key in as_mapping(as_mapping(body.get("Config")).get("ExposedPorts")):
+            ports = _port_range(as_text(key).partition("/")[0])
             claims.update((port, "", _protocol(key)) for port in ports if port > 0)
     return tuple(sorted(claims))
 
@@ -163,48 +179,14 @@ def _is_number(text: str) -> bool:
 
 
 def _protocol(key: Any) -> str:
-    return _text(key).partition("/")[2].lower() or "tcp"
+    return as_text(key).partition("/")[2].lower() or "tcp"
 
 
 def _host_ip(text: str) -> str:
     return "" if text in _EVERY_INTERFACE else text
 
 
-def _cpus(host: Mapping[str, Any]) -> float:
-    if nano := _positive(host.get("NanoCpus")):
-        return nano / 1e9
-    quota = _positive(host.get("CpuQuota"))
-    return quota / (_positive(host.get("CpuPeriod")) or _DEFAULT_CPU_PERIOD_US)
-
-
-def _links(links: Any) -> Iterator[str]:
-    """Yield ``/db:/web/database`` as ``db:database``, the form in which it was asked for."""
-    for link in _texts(links):
-        target, _, alias = link.partition(":")
-        yield f"{target.removeprefix('/')}:{alias.rpartition('/')[2] or target.removeprefix('/')}"
-
-
 def _labels(labels: Any) -> Mapping[str, str]:
     if not isinstance(labels, dict) or not labels:
         return NO_LABELS
-    return {_text(key): _text(value) for key, value in labels.items()}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _texts(values: Any) -> Iterable[str]:
-    return (v for v in values if isinstance(v, str)) if isinstance(values, list) else ()
-
-
-def _integer(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-def _positive(value: Any) -> int:
-    return max(_integer(value), 0)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return {as_text(key): as_text(value) for key, value in labels.items()}

@@ -18,7 +18,7 @@ from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
 from master.cluster import shims
 from master.cluster.groups import group_of, nearest_first
 from master.cluster.images.missing import lacks_image
-from master.cluster.model import ApiVersion, Engine
+from master.cluster.model import SWARM_ID_LABEL, ApiVersion, Engine
 from master.cluster.placing.body import (
     Creation,
     read_creation,
@@ -173,7 +173,7 @@ class ContainerCreator:
                 reservation = self._placement.reserve(
                     request,
                     node,
-                    creation.body["Labels"]["com.docker.swarm.id"],
+                    creation.body["Labels"][SWARM_ID_LABEL],
                     is_node_name=creation.is_node_name,
                 )
             except ConflictError:
@@ -263,7 +263,7 @@ class ContainerCreator:
         _log.warning("create on %s failed: %s", engine.name, error)
         self._fleet.suspect(engine.address)
         if error.sent:
-            self._orphans.give_up(engine.address, creation.body["Labels"]["com.docker.swarm.id"])
+            self._orphans.give_up(engine.address, creation.body["Labels"][SWARM_ID_LABEL])
 
     async def _after_refusal(
         self,

@@ -7,7 +7,6 @@ all have to fit. Source: docs.docker.com/reference/cli/docker/container/ls, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from master.cluster.containers.status_text import exit_code, health
 from master.cluster.filters import (
@@ -24,7 +23,9 @@ from master.cluster.filters import (
 )
 from master.cluster.images.index import ImageIndex
 from master.cluster.images.reference import reference_key
+from master.cluster.lenient import as_mapping, as_mappings
 from master.cluster.model import Container, Engine
+from master.cluster.networks.edits import endpoints_of
 from master.cluster.resolve import find_prefix, resolve
 from master.cluster.state import ClusterState
 from master.errors import BadRequestError, NotFoundError
@@ -96,7 +97,7 @@ def _exited(values: Values) -> Predicate:
     codes = {int(value) for value in values}
 
     def test(container: Container, _: Engine) -> bool:
-        has_run = container.state not in {"created", "running", "paused", "restarting"}
+        has_run = not container.is_up and container.state != "created"
         return has_run and exit_code(container) in codes
 
     return test
@@ -147,8 +148,8 @@ def _name(values: Values) -> Predicate:
 
 def _network(values: Values) -> Predicate:
     def test(container: Container, _: Engine) -> bool:
-        networks = _mapping(_mapping(container.row.get("NetworkSettings")).get("Networks"))
-        ids = [str(_mapping(network).get("NetworkID", "")) for network in networks.values()]
+        networks = endpoints_of(container.row)
+        ids = [str(as_mapping(network).get("NetworkID", "")) for network in networks.values()]
         return any(value in networks or any(i.startswith(value) for i in ids) for value in values)
 
     return test
@@ -156,12 +157,10 @@ def _network(values: Values) -> Predicate:
 
 def _volume(values: Values) -> Predicate:
     def test(container: Container, _: Engine) -> bool:
-        mounts = container.row.get("Mounts")
         return any(
             (mount.get("Name") or mount.get("Source")) in values
             or mount.get("Destination") in values
-            for mount in (mounts if isinstance(mounts, list) else ())
-            if isinstance(mount, dict)
+            for mount in as_mappings(container.row.get("Mounts"))
         )
 
     return test
@@ -205,12 +204,10 @@ def _ports(publish: Values, expose: Values) -> Predicate:
     private = _wanted_ports("expose", expose)
 
     def test(container: Container, _: Engine) -> bool:
-        ports = container.row.get("Ports")
         return any(
             (port.get("PublicPort", 0), port.get("Type")) in public
             or (port.get("PrivatePort"), port.get("Type")) in private
-            for port in (ports if isinstance(ports, list) else ())
-            if isinstance(port, dict)
+            for port in as_mappings(container.row.get("Ports"))
         )
 
     return test
@@ -255,10 +252,6 @@ def _port(text: str) -> int:
     if port is None or port > _MAX_PORT:
         raise ValueError(number_fault("ParseUint", text))
     return port
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 _TESTS: Mapping[str, Callable[[Values], Predicate]] = {

@@ -1,8 +1,8 @@
 """``GET /containers/json`` for the whole cluster, from what is known, as bytes.
 
 Each container's JSON is kept until it changes, a whole answer until anything in it changes or a
-status line has to count on ("Up 3 minutes"). What may be asked for stands in `listing_filter`,
-how one row looks in `listing_row`.
+status line has to count on ("Up 3 minutes"). What may be asked for stands in `filter`, how one
+row looks in `row`.
 """
 
 from __future__ import annotations
@@ -131,14 +131,6 @@ class ContainerList:
         self._keep(query, _Answer(body, *self._versions(), since=now, until=until))
         return body
 
-    def select(self, query: ListQuery) -> list[Container]:
-        """Return the containers that `render` would show, in the same order.
-
-        Raises:
-            NotFoundError, BadRequestError: as `render`.
-        """
-        return [row.container for row in self._select(query)]
-
     def _versions(self) -> tuple[int, int]:
         return self._state.containers_version, self._state.images_version
 
@@ -161,7 +153,7 @@ class ContainerList:
         self._follow_state()
         rows = self._between(query)
         if not query.includes_stopped:
-            rows = [row for row in rows if row.is_up]
+            rows = [row for row in rows if row.container.is_up]
         if not query.includes_lost:
             rows = [row for row in rows if row.engine.is_healthy]
         for test in predicates(self._state, query.filters):

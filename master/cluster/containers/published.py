@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from master.cluster.containers.ports import at_engine
+from master.cluster.lenient import as_list
 from master.cluster.model import Container, Engine
 from master.cluster.placing.drawn_ports import is_loopback
 from master.cluster.state import ClusterState
@@ -61,5 +62,4 @@ def _places(container: Container, engine: Engine) -> Iterator[tuple[str, int]]:
 
 
 def _ports(container: Container) -> list[Any]:
-    ports = container.row.get("Ports")
-    return ports if isinstance(ports, list) else []
+    return as_list(container.row.get("Ports"))

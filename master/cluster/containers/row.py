@@ -11,6 +11,7 @@ import orjson
 
 from master.cluster.containers.ports import at_engine
 from master.cluster.containers.status_text import NEVER, status
+from master.cluster.lenient import as_texts
 from master.cluster.model import Container, Engine
 from master.cluster.state import shown_of
 
@@ -19,7 +20,6 @@ _SHOWS_PLAIN_NAMES_ONLY = (29, 4)
 """From this version on ``docker ps`` skips every name with a slash in it."""
 
 _HOST_DOWN = "Host Down"
-_UP_STATES = frozenset({"running", "paused", "restarting"})
 
 
 class NameStyle(enum.Enum):
@@ -87,11 +87,6 @@ class ListRow:
             self.engine is engine or self._shown == shown_of(engine)
         )
 
-    @property
-    def is_up(self) -> bool:
-        """Whether it is listed without ``all``, as far as its own state goes."""
-        return self.container.state in _UP_STATES
-
     def tell_time(self, now: float) -> None:
         """Bring the row up to *now*; it then holds until ``valid_until``."""
         if not self.rest:
@@ -144,7 +139,6 @@ def names_of(container: Container, engine: Engine, style: NameStyle) -> Iterator
         if style is NameStyle.PLAIN_FIRST:
             yield f"/{container.name}"
         yield f"/{node}/{container.name}"
-    names = container.row.get("Names")
-    for name in names if isinstance(names, list) else ():
-        if isinstance(name, str) and "/" in name.removeprefix("/"):
+    for name in as_texts(container.row.get("Names")):
+        if "/" in name.removeprefix("/"):
             yield f"/{node}/{name.removeprefix('/')}"

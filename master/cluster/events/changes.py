@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from master.cluster.placing.body import SWARM_ID_LABEL
+from master.cluster.lenient import as_mapping
+from master.cluster.model import SWARM_ID_LABEL
 
 _NANO = 1_000_000_000
 _RESTATED = ("create", "start", "die", "stop", "kill", "oom", "pause", "unpause", "restart")
@@ -57,14 +58,14 @@ Change = ContainerMade | ContainerChanged | ContainerGone | Changed
 def changes(message: Mapping[str, Any]) -> tuple[Change, ...]:
     """Return what an engine's event *message* says has changed, in the order to act upon it."""
     kind, action = message.get("Type"), str(message.get("Action", ""))
-    actor = _mapping(message.get("Actor"))
+    actor = as_mapping(message.get("Actor"))
     match kind:
         case "container":
             return _of_container(action, actor)
         case "image":
             return (Changed.IMAGES,)
         case "network" if action in {"connect", "disconnect"}:
-            member = _mapping(actor.get("Attributes")).get("container")
+            member = as_mapping(actor.get("Attributes")).get("container")
             return (ContainerChanged(str(member)),) if member else ()
         case "network":
             return (Changed.NETWORKS,)
@@ -90,7 +91,7 @@ def _of_container(action: str, actor: Mapping[str, Any]) -> tuple[Change, ...]:
     if not container_id:
         return ()
     if action == "create":
-        swarm_id = str(_mapping(actor.get("Attributes")).get(SWARM_ID_LABEL, ""))
+        swarm_id = str(as_mapping(actor.get("Attributes")).get(SWARM_ID_LABEL, ""))
         return ContainerMade(container_id, swarm_id), ContainerChanged(container_id)
     if action == "destroy":
         return (ContainerGone(container_id),)
@@ -99,7 +100,3 @@ def _of_container(action: str, actor: Mapping[str, Any]) -> tuple[Change, ...]:
     if action in _CONTAINER_ACTIONS or action.startswith("health_status"):
         return (ContainerChanged(container_id),)
     return ()
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

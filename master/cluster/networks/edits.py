@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from master.cluster.lenient import as_mapping
 from master.cluster.networks.index import NetworkIds
 
 _NOT_NETWORKS = frozenset({"", "default", "bridge", "host", "none", "nat"})
@@ -21,7 +22,7 @@ def network_ids_in(rows: Iterable[Mapping[str, Any]]) -> set[str]:
     return {
         network_id
         for row in rows
-        for endpoint in _endpoints(row).values()
+        for endpoint in endpoints_of(row).values()
         if isinstance(endpoint, Mapping)
         and isinstance(network_id := endpoint.get("NetworkID"), str)
         and network_id
@@ -31,7 +32,7 @@ def network_ids_in(rows: Iterable[Mapping[str, Any]]) -> set[str]:
 def with_cluster_ids(container: dict[str, Any], ids: NetworkIds) -> dict[str, Any]:
     """Return a container's row or inspect with the cluster's IDs; other fields stay as they are."""
     edited = dict(container)
-    if endpoints := _endpoints(container):
+    if endpoints := endpoints_of(container):
         shown = {key: _shown(endpoint, ids) for key, endpoint in endpoints.items()}
         edited["NetworkSettings"] = {**container["NetworkSettings"], "Networks": shown}
     host = container.get("HostConfig")
@@ -46,10 +47,9 @@ def _shown(endpoint: Any, ids: NetworkIds) -> Any:
     return {**endpoint, "NetworkID": ids.get(endpoint["NetworkID"])}
 
 
-def _endpoints(container: Mapping[str, Any]) -> Mapping[str, Any]:
-    settings = container.get("NetworkSettings")
-    networks = settings.get("Networks") if isinstance(settings, Mapping) else None
-    return networks if isinstance(networks, Mapping) else {}
+def endpoints_of(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a container's ends in networks, by their names, from its row or inspect."""
+    return as_mapping(as_mapping(container.get("NetworkSettings")).get("Networks"))
 
 
 def with_cluster_network(
@@ -68,7 +68,7 @@ def with_cluster_network(
 def networks_joined(body: Mapping[str, Any]) -> list[str]:
     """Return the references to networks in a create's body, each once.
 
-    *body* is `create_body.read_creation`'s: its types are checked.
+    *body* is `master.cluster.placing.body.read_creation`'s: its types are checked.
     """
     host = body.get("HostConfig") or {}
     networking = body.get("NetworkingConfig") or {}
@@ -85,7 +85,7 @@ def with_local_networks(body: dict[str, Any], local: Callable[[str], str]) -> di
     """Return a create's body whose networks are what the chosen engine understands.
 
     Args:
-        body: from `create_body.read_creation`.
+        body: from `master.cluster.placing.body.read_creation`.
         local: a reference to the engine's own; a reference that it doesn't know comes back as is.
     """
     edited = dict(body)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from master.cluster.lenient import as_mapping, as_text
 from master.cluster.model import Network
 from master.errors import BadRequestError, NotFoundError
 from scheduler.wording import shorten
@@ -33,11 +34,9 @@ _GONE_LIMIT = 4096
 
 def network_from_row(address: str, row: Mapping[str, Any]) -> Network:
     """Return the network of one ``GET /networks`` row, or of an inspect; it never raises."""
-    network_id, name = _text(row.get("Id")), _text(row.get("Name"))
-    given = row.get("Labels")
-    labels = (
-        {k: v for k, v in given.items() if isinstance(v, str)} if isinstance(given, Mapping) else {}
-    )
+    network_id, name = as_text(row.get("Id")), as_text(row.get("Name"))
+    given = as_mapping(row.get("Labels"))
+    labels = {key: value for key, value in given.items() if isinstance(value, str)}
     label = labels.get(ID_LABEL, "")
     is_mirror = bool(_CLUSTER_ID.fullmatch(label))
     if name in PREDEFINED:
@@ -49,7 +48,7 @@ def network_from_row(address: str, row: Mapping[str, Any]) -> Network:
         name=name,
         engine=address,
         cluster_id=cluster_id,
-        driver=_text(row.get("Driver")),
+        driver=as_text(row.get("Driver")),
         is_mirror=is_mirror,
         is_swarm_scoped=row.get("Scope") in {"swarm", "global"},
         labels={key: value for key, value in labels.items() if key not in _OWN_LABELS},
@@ -122,11 +121,6 @@ class ClusterNetwork:
         return self.name in PREDEFINED
 
     @property
-    def is_local(self) -> bool:
-        """It is on the engines that have it, and comes to no other."""
-        return not (self.is_mirrored or self.is_predefined or self.copies[0].is_swarm_scoped)
-
-    @property
     def is_spread(self) -> bool:
         """Its containers may be on different engines, where they don't reach each other."""
         return self.labels.get(SPREAD_LABEL, "").lower() in {"1", "true"}
@@ -155,7 +149,7 @@ class NetworkIndex:
         self._by_id: dict[str, ClusterNetwork] = {}
         self._by_name: defaultdict[str, list[ClusterNetwork]] = defaultdict(list)
         for cluster_id, found in copies.items():
-            found.sort(key=lambda copy: (_text(copy.row.get("Created")), copy.engine))
+            found.sort(key=lambda copy: (as_text(copy.row.get("Created")), copy.engine))
             group = ClusterNetwork(cluster_id, found[0].name, tuple(found))
             self._by_name[group.name].append(group)
             self._by_id.update(dict.fromkeys((copy.id for copy in found), group))
@@ -214,7 +208,3 @@ class NetworkIndex:
 def no_such_network(reference: str) -> NotFoundError:
     """The engine's words for a network that nobody has."""
     return NotFoundError(f"network {shorten(reference)} not found")
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -16,7 +16,9 @@ from master.cluster.filters import (
     yes_or_no,
 )
 from master.cluster.groups import group_of
+from master.cluster.lenient import as_mapping
 from master.cluster.model import Container, Engine, Network
+from master.cluster.networks.edits import endpoints_of
 from master.cluster.networks.index import ClusterNetwork, no_such_network
 from master.cluster.state import ClusterState
 
@@ -24,8 +26,6 @@ ACCEPTED = frozenset({"dangling", "driver", "id", "label", "name", "node", "scop
 """Filters of a list; ``node`` is ours, as for containers."""
 
 _TYPES = {"builtin": True, "custom": False}
-_LIVE = frozenset({"running", "paused", "restarting"})
-"""What has its end in a network; a stopped container only remembers it."""
 
 
 def read_filters(text: str | None) -> Filters:
@@ -106,16 +106,10 @@ def merged_inspect(
     return merged
 
 
-def members(state: ClusterState, group: ClusterNetwork) -> list[Container]:
-    """Return the containers that belong to a network, stopped ones too."""
-    return [c for c in state.containers() if belongs(c, group)]
-
-
 def belongs(container: Container, group: ClusterNetwork) -> bool:
     """Whether a container joined this network. Before its first start only a name may say so."""
-    networks = _map(_map(container.row.get("NetworkSettings")).get("Networks"))
-    for key, endpoint in networks.items():
-        network_id = _map(endpoint).get("NetworkID")
+    for key, endpoint in endpoints_of(container.row).items():
+        network_id = as_mapping(endpoint).get("NetworkID")
         if network_id == group.id:
             return True
         if not network_id and key in {group.name, group.id}:
@@ -182,16 +176,12 @@ def _is_on(state: ClusterState, copy: Network, nodes: tuple[str, ...], fits: Mat
 
 def _used(state: ClusterState) -> set[str]:
     return {
-        str(_map(endpoint).get("NetworkID"))
+        str(as_mapping(endpoint).get("NetworkID"))
         for container in state.containers()
-        if container.state in _LIVE
-        for endpoint in _map(_map(container.row.get("NetworkSettings")).get("Networks")).values()
+        if container.is_up
+        for endpoint in endpoints_of(container.row).values()
     }
 
 
 def _common(group: ClusterNetwork) -> dict[str, Any]:
     return {**group.copies[0].row, "Id": group.id, "Labels": dict(group.labels)}
-
-
-def _map(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

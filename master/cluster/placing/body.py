@@ -14,25 +14,22 @@ API versions before 1.18 put ``Memory`` and ``CpuShares`` at the top level. The 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from master.cluster.model import Engine
+from master.cluster.model import SWARM_ID_LABEL, Engine
 from master.cluster.placing.body_types import read_body
+from master.cluster.placing.cores import CORES_LABEL, shares_of
 from master.cluster.placing.mounts import strip_volumes
-from master.cluster.placing.placement import CORES_LABEL
 from master.errors import BadRequestError
 from scheduler.directives import Directives, merge, write_labels
 from scheduler.wording import shorten
 
-SWARM_ID_LABEL = "com.docker.swarm.id"
 CONTAINER_MODE = "container:"
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-_SHARES_PER_ENGINE = 1024
 _MODES = ("NetworkMode", "IpcMode", "PidMode")
 
 FindNode = Callable[[str], Engine | None]
@@ -141,12 +138,12 @@ def with_references(body: dict[str, Any], translate: Callable[[str], str]) -> di
 def with_scaled_shares(body: dict[str, Any], engine_cpus: int) -> dict[str, Any]:
     """Return a copy whose CpuShares, a number of CPUs, are shares of an engine's 1024.
 
-    Only for ``swarm.cpushares=cores``. Source: classic Swarm, cluster/engine.go.
+    Only for ``swarm.cpushares=cores``.
     """
     host = dict(body.get("HostConfig") or {})
     if host.get("CpuShares", 0) <= 0 or engine_cpus <= 0:
         return dict(body)
-    host["CpuShares"] = math.ceil(host["CpuShares"] * _SHARES_PER_ENGINE / engine_cpus)
+    host["CpuShares"] = shares_of(host["CpuShares"], engine_cpus)
     return {**body, "HostConfig": host}
 
 

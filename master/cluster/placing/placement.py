@@ -13,29 +13,23 @@ A create is one event-loop step without a lock::
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from master.cluster.model import Container, Engine, Health, Image
+from master.cluster.placing.cores import cores_of
 from master.cluster.placing.reservations import Reservation, Reservations
 from master.cluster.state import ClusterState
 from master.errors import ConflictError
 from scheduler.types import Node, PlacedContainer, PortClaim, Request
 
-CORES_LABEL = "com.docker.swarm.cpus"
-"""The CPUs that were asked for with ``--cpu-shares`` under ``swarm.cpushares=cores``: the engine
-itself only knows shares."""
-
-_RUNNING = frozenset({"running", "paused", "restarting"})
 _CREATED_COUNTS_S = 600.0
-"""A created container is about to be started, and counts as if it ran. After ten minutes nobody
-is going to start it (behaviour.md section 4, 22)."""
+"""A created container is about to be started, and counts as if it ran. After ten minutes nobody is
+going to start it: clients that die between the two calls must not fill a node for ever."""
 _NEVER = float("inf")
 _LONGEST_NAME_SHOWN = 128
 _SHORT_ID = 12
-_CORES = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SCHEDULABLE = frozenset({Health.HEALTHY, Health.UNHEALTHY})
 """An unhealthy engine is shown with health 0, so that the refusal can name it."""
 
@@ -209,11 +203,6 @@ class Placement:
         extra = abs(amount * self._percent) // 100
         return amount + extra if self._percent >= 0 else amount - extra
 
-    def reserved(self, address: str) -> Node | None:
-        """Return the node of one engine as `nodes` last gave it, for what it has reserved."""
-        cached = self._cache.get(address)
-        return cached.node if cached else None
-
     def _make(
         self,
         engine: Engine,
@@ -284,15 +273,9 @@ def _placed(container: Container, *, is_pending: bool) -> PlacedContainer:
             PortClaim(port, host_ip, protocol, is_host_mode)
             for port, host_ip, protocol in config.ports
         ),
-        is_running=container.state in _RUNNING,
+        is_running=container.is_up,
         is_pending=is_pending,
     )
-
-
-def cores_of(labels: Mapping[str, str]) -> float:
-    """Return the CPUs that stand in `CORES_LABEL`; 0 if there is nonsense."""
-    text = labels.get(CORES_LABEL, "")
-    return float(text) if _CORES.fullmatch(text) else 0.0
 
 
 def _labels(engine: Engine) -> Mapping[str, str]:

@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from master.cluster.placing.body import CONTAINER_MODE
-from master.cluster.placing.placement import cores_of
-from master.cluster.rows import host_port_claims
+from master.cluster.placing.cores import cores_of
+from master.cluster.rows import cpus_of, host_port_claims, memory_of
 from scheduler.directives import read_labels
 from scheduler.expr import Expression, parse, parse_many
 from scheduler.types import PortClaim, Request
 
-_DEFAULT_CPU_PERIOD_US = 100_000
-_NANOCPUS = 1_000_000_000
 _MAX_PORT = 65_535
 _DEFAULT_NETWORKS = frozenset({"", "default", "bridge"})
 """Where a link needs the other container's engine; elsewhere it is an alias (moby#23885)."""
@@ -69,21 +67,6 @@ def request_from_body(body: dict[str, Any], name: str = "", *, platform: str = "
         if mode.startswith(CONTAINER_MODE)
         else "",
     )
-
-
-def memory_of(host: dict[str, Any]) -> int:
-    """Return the bytes that a HostConfig reserves: MemoryReservation, else Memory, else 0."""
-    reservation: int = max(host.get("MemoryReservation", 0), 0)
-    limit: int = max(host.get("Memory", 0), 0)
-    return reservation or limit
-
-
-def cpus_of(host: dict[str, Any]) -> float:
-    """Return the CPUs that a HostConfig asks for: NanoCpus, else CpuQuota per period, else 0."""
-    if (nano := host.get("NanoCpus", 0)) > 0:
-        return float(nano / _NANOCPUS)
-    quota, period = max(host.get("CpuQuota", 0), 0), max(host.get("CpuPeriod", 0), 0)
-    return float(quota / (period or _DEFAULT_CPU_PERIOD_US))
 
 
 def ports_of(body: dict[str, Any]) -> tuple[PortClaim, ...]:

@@ -21,6 +21,7 @@ from master.cluster.filters import (
     parse_filters,
     yes_or_no,
 )
+from master.cluster.lenient import as_mappings, as_text
 from master.cluster.model import Container, Engine, Volume
 from master.cluster.node_object import node_name
 from master.cluster.state import ClusterState
@@ -187,12 +188,9 @@ def volumes_in_use(containers: Iterable[Container]) -> frozenset[tuple[str, str]
 
 def mounted_volumes(container: Container) -> Iterable[str]:
     """Yield the names of the volumes that a container's row shows."""
-    mounts = container.row.get("Mounts")
-    for mount in mounts if isinstance(mounts, list) else ():
-        if isinstance(mount, dict) and mount.get("Type", "volume") == "volume":
-            name = mount.get("Name")
-            if isinstance(name, str) and name:
-                yield name
+    for mount in as_mappings(container.row.get("Mounts")):
+        if mount.get("Type", "volume") == "volume" and (name := as_text(mount.get("Name"))):
+            yield name
 
 
 # Placement

@@ -14,8 +14,8 @@ from master.cluster.filters import (
     Patterns,
     boolean,
     check_keys,
-    has_labels,
     integer,
+    label_test,
     matcher,
     parse_filters,
     whole_number,
@@ -163,7 +163,7 @@ def test_a_costly_pattern_cannot_hold_up_the_manager() -> None:
     ],
 )
 def test_all_labels_have_to_be_there(wanted: tuple[str, ...], expected: bool) -> None:
-    assert has_labels({"a": "1", "b": "2", "empty": "", "eq": "x=y"}, wanted) is expected
+    assert label_test(wanted)({"a": "1", "b": "2", "empty": "", "eq": "x=y"}) is expected
 
 
 @pytest.mark.parametrize(

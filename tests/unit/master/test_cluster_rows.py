@@ -158,13 +158,6 @@ def test_elsewhere_exposed_ports_claim_nothing() -> None:
     assert config_from_inspect(body).ports == ()
 
 
-def test_links_take_the_form_in_which_they_were_asked_for() -> None:
-    host = {"Links": ["/db:/web/database", "/cache:/web/cache"], "VolumesFrom": ["data:ro"]}
-    config = config_from_inspect({"HostConfig": host})
-    assert config.links == ("db:database", "cache:cache")
-    assert config.volumes_from == ("data:ro",)
-
-
 def test_times_and_codes_come_from_the_state() -> None:
     config = config_from_inspect(
         {
@@ -172,13 +165,12 @@ def test_times_and_codes_come_from_the_state() -> None:
                 "StartedAt": "2026-01-02T03:04:05.123456789Z",
                 "FinishedAt": "0001-01-01T00:00:00Z",
                 "ExitCode": 137,
-            },
-            "RestartCount": 4,
+            }
         }
     )
     assert config.started_at == pytest.approx(1767323045.123456)
     assert config.finished_at == 0
-    assert (config.exit_code, config.restart_count) == (137, 4)
+    assert config.exit_code == 137
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Create bodies: `master.cluster.placing.body`, `create_types` and `wanted`."""
+"""Create bodies: `master.cluster.placing.body`, `body_types` and `wanted`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from master.cluster.model import Engine
+from master.cluster.model import SWARM_ID_LABEL, Engine
 from master.cluster.placing.body import (
-    SWARM_ID_LABEL,
     Creation,
     read_creation,
     split_name,
     with_references,
     with_scaled_shares,
 )
-from master.cluster.placing.placement import CORES_LABEL
+from master.cluster.placing.cores import CORES_LABEL
 from master.cluster.placing.wanted import request_from_body
 from master.errors import BadRequestError
 from scheduler.errors import BadExpressionError

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from master.cluster.model import Container, ContainerConfig, Engine, Health, Image
-from master.cluster.placing.placement import CORES_LABEL, Placement
+from master.cluster.placing.cores import CORES_LABEL
+from master.cluster.placing.placement import Placement
 from master.cluster.placing.reservations import SETTLED_LIMIT_S, Reservation
 from master.cluster.state import ClusterState
 from master.errors import ConflictError
