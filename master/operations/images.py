@@ -14,6 +14,7 @@ import orjson
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
 from engine.paths import in_path
+from master.cluster.filters import boolean
 from master.cluster.images import merge as image_merge
 from master.cluster.images.holders import (
     best_collector,
@@ -24,6 +25,7 @@ from master.cluster.images.holders import (
 )
 from master.cluster.images.listing import resolve_image
 from master.cluster.images.reference import no_such_image, parse_reference
+from master.cluster.images.removal import removal_order
 from master.cluster.model import ApiVersion, Engine
 from master.errors import ManagerError
 from master.operations.bodies import answered_json
@@ -84,7 +86,7 @@ class Images:
     ) -> tuple[bytes, Mapping[str, str]]:
         """``DELETE /images/(name)``: from every engine that has it.
 
-        Engines that have containers of it are asked first, and the others only if those agree: an
+        Engines that are going to refuse are asked first, and the others only if those agree: an
         image in use stays where it is, all of it, as with one engine.
 
         Returns:
@@ -96,12 +98,10 @@ class Images:
         """
         holders = await self._holders(reference)
         unasked = self._unhealthy_holders(reference)
-        using = self._using(reference, holders)
+        is_forced = boolean(dict(reversed(query)).get("force"))
         answers: list[Any] = []
         gone: Fanned[Any] | None = None
-        for engines in (using, [engine for engine in holders if engine not in using]):
-            if not engines:
-                continue
+        for engines in removal_order(self._fleet.state, reference, holders, is_forced=is_forced):
             fanned = await ask_all(
                 self._fleet,
                 lambda engine, client: self._remove_on(engine, client, reference, query, version),
@@ -115,18 +115,6 @@ class Images:
         if gone is not None and not answers:
             gone.raise_failure()
         return orjson.dumps(image_merge.removed(answers)), partial_headers(unasked)
-
-    def _using(self, reference: str, holders: Sequence[Engine]) -> list[Engine]:
-        """Those of *holders* that have containers of the image."""
-        found = image_holders(self._fleet.state, reference)
-        return [
-            engine
-            for engine in holders
-            if any(
-                container.image_id == found[engine.address].id
-                for container in self._fleet.state.containers_on(engine.address)
-            )
-        ]
 
     async def prune(self, query: Pairs, version: ApiVersion) -> bytes:
         """``POST /images/prune``: on every engine.
