@@ -62,6 +62,7 @@ class Mirrors:
         self._joining: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """Cluster ID to engines that a create for it is under way on."""
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """(cluster ID, engine) to who makes that bridge now: others wait for it, and use it."""
 
     # Where a container may go
 

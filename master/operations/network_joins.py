@@ -84,8 +84,7 @@ class NetworkJoins:
         told = await ask_all(
             self._fleet, ask, deadline_s=_DEADLINE_S, engines=holders(self._state, group)
         )
-        if not told.answers:
-            told.raise_failure()
+        told.raise_if_all_failed()
 
     async def _passed_on(
         self,

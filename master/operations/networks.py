@@ -6,8 +6,7 @@ import asyncio
 import logging
 import random
 import secrets
-from collections import OrderedDict
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,16 +14,17 @@ from weakref import WeakValueDictionary
 import orjson
 
 from engine.client import EngineClient
-from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
+from engine.errors import EngineStatusError, EngineUnreachableError
 from master.cluster.model import ApiVersion, Engine
-from master.cluster.networks.index import PREDEFINED, ClusterNetwork, no_such_network
+from master.cluster.networks.index import PREDEFINED, no_such_network
 from master.cluster.networks.listing import list_networks, merged_inspect, read_filters
 from master.cluster.placing.placement import Placement
-from master.errors import ConflictError, ManagerError
+from master.errors import ConflictError
 from master.operations.bodies import JSON_BODY, answered_id, answered_object, sent_object
 from master.operations.fanout import Fanned, ask_all, partial_headers
 from master.operations.mirrors import Mirrors
 from master.operations.network_joins import NetworkJoins
+from master.operations.network_leftovers import NetworkLeftovers
 from master.operations.network_lookup import find, holders, lost_holders
 from master.supervisor.fleet import Fleet
 from scheduler.directives import read_labels
@@ -38,9 +38,6 @@ _DEADLINE_S = 10.0
 """For one engine's part of a read."""
 _WRITE_DEADLINE_S = 30.0
 _NOT_FOUND = 404
-_REMOVED_LIMIT = 10_000
-_LOOK_OUT_S = 60
-"""How long a bridge may take to show up after its engine was given up."""
 _MIRRORED_DRIVERS = frozenset({"", "default", "bridge"})
 _HOME_FILTERS = ("health", "constraint", "whitelist")
 
@@ -68,10 +65,8 @@ class Networks:
         """Connect and disconnect."""
         self._rng = rng
         self._names: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._removed: OrderedDict[str, None] = OrderedDict()
-        """Cluster IDs of networks that a lost engine may have, or get, a bridge of."""
-        fleet.on_connect.append(self._connected)
+        """Who makes a network of that name now: engines of API < 1.44 would make two of a name."""
+        self._leftovers = NetworkLeftovers(fleet)
 
     # To look at
 
@@ -107,8 +102,7 @@ class Networks:
         told = await ask_all(
             self._fleet, ask, deadline_s=_DEADLINE_S, engines=holders(self._state, group)
         )
-        if not told.answers:
-            told.raise_failure()
+        told.raise_if_all_failed()
         lost = [engine for engine, _ in told.failures] + lost_holders(self._state, group)
         return Told(orjson.dumps(merged_inspect(group, told.answers)), partial_headers(lost))
 
@@ -159,8 +153,7 @@ class Networks:
             except EngineUnreachableError as exc:
                 _log.warning("network %s can't be made on %s: %s", body["Name"], home.name, exc)
                 self._fleet.suspect(home.address)
-                self._remove_when_seen(cluster_id)  # it may make it after all
-                self._start(self._look_out())
+                self._leftovers.give_up(cluster_id)
             else:
                 return cluster_id
         cluster_id = secrets.token_hex(32)
@@ -261,46 +254,7 @@ class Networks:
         if len(gone) == len(found):
             raise no_such_network(reference)
         for engine in lost_holders(self._state, group):
-            self._forget_later(engine, group)
-
-    def _forget_later(self, engine: Engine, group: ClusterNetwork) -> None:
-        """A lost engine's bridge must not bring the network back when the engine is back."""
-        copy = group.copy_on(engine.address)
-        if copy is not None:
-            self._remove_when_seen(group.id)
-            self._state.remove_network(engine.address, copy.id)
-
-    def _remove_when_seen(self, cluster_id: str) -> None:
-        self._removed[cluster_id] = None
-        while len(self._removed) > _REMOVED_LIMIT:
-            self._removed.popitem(last=False)
-
-    def _connected(self, engine: Engine) -> None:
-        for copy in self._state.networks_on(engine.address).values():
-            if copy.cluster_id in self._removed:
-                self._start(self._remove_late(engine, copy.id))
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _look_out(self) -> None:
-        """An engine that hung for a moment goes on where it was, and is not connected anew."""
-        for _ in range(_LOOK_OUT_S):
-            await asyncio.sleep(1)
-            for engine in self._fleet.healthy_engines():
-                self._connected(engine)
-
-    async def _remove_late(self, engine: Engine, network_id: str) -> None:
-        try:
-            client = self._fleet.client(engine.address)
-            await client.request("DELETE", f"/networks/{network_id}")
-        except (EngineError, ManagerError) as exc:
-            _log.warning("network %s on %s is left over: %s", network_id, engine.name, exc)
-        else:
-            self._state.remove_network(engine.address, network_id)
-        self._fleet.touch_networks(engine.address)
+            self._leftovers.forget(engine, group)
 
     async def prune(self, query: Mapping[str, str]) -> Told:
         """``POST /networks/prune``: on every engine; told are those that are gone altogether.
