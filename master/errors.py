@@ -5,6 +5,7 @@ ManagerError
 ├─ NotFoundError        404  no such thing in the cluster
 ├─ ConflictError        409  it exists already, or more than one fits
 ├─ UnavailableError     503  nothing can serve it now
+│  └─ NoHealthyNodeError     no engine can be asked at all
 └─ PlacementError       500  no engine fits, or the fitting one doesn't answer
 """
 
@@ -39,6 +40,13 @@ class UnavailableError(ManagerError):
     """Nothing can serve it now."""
 
     status = 503
+
+
+class NoHealthyNodeError(UnavailableError):
+    """No engine can be asked, in classic Swarm's words."""
+
+    def __init__(self) -> None:
+        super().__init__("No healthy node available in the cluster")
 
 
 class PlacementError(ManagerError):

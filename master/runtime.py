@@ -25,12 +25,13 @@ from master.app import create_app
 from master.cluster.events.broker import EventBroker
 from master.cluster.placing.drawn_ports import PortDesk
 from master.cluster.placing.placement import Placement
+from master.cluster.placing.settings import PlacingSettings
 from master.cluster.state import ClusterState
 from master.cluster.system.info import Summary, SummarySettings
 from master.cluster.volumes.desk import VolumeDesk
 from master.listen import listening
 from master.operations.build import Builder
-from master.operations.create import ContainerCreator, CreateSettings
+from master.operations.create import ContainerCreator
 from master.operations.drain import Drainer
 from master.operations.drawing import PortDrawer
 from master.operations.hints import PlacementHints
@@ -111,7 +112,7 @@ class _Runtime:
         images = Images(fleet, copier)
         loader = Loader(fleet, images, settings.pull_scope)
         puller = Puller(fleet, copier, hints, settings.pull_scope)
-        how = CreateSettings(
+        how = PlacingSettings(
             settings.filters,
             settings.strategy,
             settings.create_retry,

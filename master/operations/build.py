@@ -32,8 +32,8 @@ from master.cluster.builds import (
 from master.cluster.images.holders import image_holders
 from master.cluster.model import ApiVersion, Engine
 from master.cluster.placing.placement import Placement
+from master.cluster.placing.settings import PlacingSettings
 from master.errors import ManagerError, PlacementError
-from master.operations.create import CreateSettings
 from master.operations.fanout import ask_all
 from master.supervisor.fleet import Fleet
 from scheduler.schedule import schedule
@@ -70,7 +70,7 @@ class Builder:
         self,
         fleet: Fleet,
         placement: Placement,
-        settings: CreateSettings,
+        settings: PlacingSettings,
         rng: random.Random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -125,7 +125,7 @@ class Builder:
         async def ask(engine: Engine, client: EngineClient) -> None:
             query = {"id": build} if build else {}
             await client.request(
-                "POST", "/build/cancel", query, version=_spoken(version, engine), timeout_s=None
+                "POST", "/build/cancel", query, version=engine.version_for(version), timeout_s=None
             )
 
         asked = await ask_all(self._fleet, ask, deadline_s=_CANCEL_TIMEOUT_S, engines=engines)
@@ -172,7 +172,7 @@ class Builder:
                     order.query_for(engine.cpus),
                     content=call.body,
                     headers=call.headers,
-                    version=_spoken(call.version, engine),
+                    version=engine.version_for(call.version),
                 ) as pieces:
                     yield b""
                     async for piece in _until_lost(pieces, engine, self._fleet):
@@ -281,11 +281,6 @@ class Builder:
             async with asyncio.timeout(PARTNER_WAIT_S):
                 while not condition():
                     await self._changed.wait()
-
-
-def _spoken(version: ApiVersion, engine: Engine) -> ApiVersion:
-    """The version that *engine* is asked in, for a client that speaks *version*."""
-    return engine.version_for(version)
 
 
 async def _until_lost(

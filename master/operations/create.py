@@ -29,6 +29,7 @@ from master.cluster.placing.mounts import named_volumes
 from master.cluster.placing.placement import Placement
 from master.cluster.placing.provisional import provisional
 from master.cluster.placing.reservations import Reservation
+from master.cluster.placing.settings import PlacingSettings
 from master.cluster.placing.wanted import request_from_body
 from master.cluster.resolve import resolve
 from master.cluster.volumes.desk import VolumeDesk
@@ -38,6 +39,7 @@ from master.operations.bodies import JSON_BODY, answered_id, sent_json
 from master.operations.drawing import PortDrawer
 from master.operations.hints import PlacementHints
 from master.operations.mirrors import Joined, Mirrors
+from master.operations.names import is_really_taken
 from master.operations.orphans import Orphans
 from master.operations.patience import while_it_lives
 from master.operations.pull import Puller
@@ -47,17 +49,6 @@ from scheduler.schedule import schedule
 from scheduler.types import Node, Request
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CreateSettings:
-    """How to place."""
-
-    filters: tuple[str, ...]
-    strategy: str
-    retries: int
-    """``swarm.createretry``: more engines to try after one has failed with a 5xx."""
-    cpu_shares_are_cores: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +75,7 @@ class ContainerCreator:
         placement: Placement,
         puller: Puller,
         hints: PlacementHints,
-        settings: CreateSettings,
+        settings: PlacingSettings,
         rng: random.Random,
         mirrors: Mirrors,
         volumes: VolumeDesk,
@@ -177,7 +168,7 @@ class ContainerCreator:
                     is_node_name=creation.is_node_name,
                 )
             except ConflictError:
-                if await self._name_is_really_taken(request.name):
+                if await is_really_taken(self._fleet, request.name):
                     raise
                 continue
             engine = self._state.engine(node.addr)
@@ -218,13 +209,6 @@ class ContainerCreator:
             return PlacementError(f"node {lack.node} can't get the image: {lack.why.message}")
         self._hints.remember(call.client, request.image, lack.address)
         return lack.missing
-
-    async def _name_is_really_taken(self, name: str) -> bool:
-        """Whether a live engine confirms it: its container may have gone a moment ago."""
-        holders = [self._state.container_at(key) for key in self._state.names.exact(name)]
-        if not holders:
-            return True  # reserved by a create that is on the way
-        return any([await self._fleet.still_there(holder) for holder in holders])
 
     async def _ask(
         self, engine: Engine, call: CreateCall, creation: Creation, joined: Joined

@@ -20,7 +20,7 @@ from engine.errors import (
     EngineUnreachableError,
 )
 from master.cluster.model import Engine
-from master.errors import ManagerError, UnavailableError
+from master.errors import ManagerError, NoHealthyNodeError
 from master.supervisor.fleet import Fleet
 
 _log = logging.getLogger(__name__)
@@ -91,11 +91,11 @@ async def ask_all(
         engines: those to be asked; None: all healthy ones.
 
     Raises:
-        UnavailableError: there is none to be asked.
+        NoHealthyNodeError: there is none to be asked.
     """
     asked = list(fleet.healthy_engines() if engines is None else engines)
     if not asked:
-        raise UnavailableError("No healthy node available in the cluster")
+        raise NoHealthyNodeError
 
     async def one(engine: Engine) -> T | EngineError:
         try:

@@ -12,7 +12,7 @@ from engine.client import EngineClient
 from engine.paths import in_path
 from master.cluster.model import ApiVersion, Engine
 from master.cluster.system.usage_merge import Answer, common_plugins
-from master.errors import NotFoundError, UnavailableError
+from master.errors import NoHealthyNodeError, NotFoundError
 from master.operations.bodies import JSON_BODY, answered_json
 from master.operations.fanout import ask_all, partial_headers
 from master.operations.progress import MergedProgress
@@ -124,7 +124,7 @@ class Plugins:
     async def _progress(self, path: str, call: PluginCall) -> AsyncIterator[bytes]:
         targets = self._fleet.healthy_engines()
         if not targets:
-            raise UnavailableError("No healthy node available in the cluster")
+            raise NoHealthyNodeError
 
         def open_on(engine: Engine) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
             return self._fleet.client(engine.address).stream(

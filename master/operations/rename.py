@@ -9,6 +9,7 @@ from master.cluster.placing.body import split_name
 from master.cluster.placing.placement import Placement
 from master.cluster.placing.reservations import Reservation
 from master.errors import BadRequestError, ConflictError
+from master.operations.names import is_really_taken
 from master.supervisor.fleet import Fleet
 
 
@@ -53,7 +54,6 @@ async def _reserve(
     try:
         return placement.reserve_name(name, container)
     except ConflictError:
-        holders = [fleet.state.container_at(key) for key in fleet.state.names.exact(name)]
-        if not holders or any([await fleet.still_there(holder) for holder in holders]):
+        if await is_really_taken(fleet, name):
             raise
         return placement.reserve_name(name, container)

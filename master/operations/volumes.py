@@ -15,6 +15,7 @@ from master.cluster.groups import group_of, nearest_first, waiting_first
 from master.cluster.model import ApiVersion, Engine, Volume
 from master.cluster.node_object import node_object
 from master.cluster.placing.placement import Placement
+from master.cluster.placing.settings import PlacingSettings
 from master.cluster.volumes.desk import VolumeDesk
 from master.cluster.volumes.listing import (
     VolumeQuery,
@@ -27,7 +28,6 @@ from master.cluster.volumes.listing import (
 )
 from master.errors import BadRequestError, NotFoundError, PlacementError
 from master.operations.bodies import JSON_BODY, sent_object
-from master.operations.create import CreateSettings
 from master.operations.fanout import ask_all, partial_headers
 from master.supervisor.fleet import Fleet
 from scheduler.directives import read_labels
@@ -50,7 +50,7 @@ class Volumes:
         fleet: Fleet,
         placement: Placement,
         desk: VolumeDesk,
-        settings: CreateSettings,
+        settings: PlacingSettings,
         rng: random.Random,
     ) -> None:
         """*rng* is the random strategy's."""

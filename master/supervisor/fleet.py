@@ -23,7 +23,7 @@ from master.cluster.networks.edits import with_cluster_network
 from master.cluster.resolve import Resolved, resolve
 from master.cluster.state import ClusterState
 from master.cluster.volumes.listing import mounted_volumes
-from master.errors import ManagerError, NotFoundError, UnavailableError
+from master.errors import ManagerError, NoHealthyNodeError, NotFoundError
 from master.supervisor.keeper import Keeper
 
 _log = logging.getLogger(__name__)
@@ -239,11 +239,11 @@ class Fleet:
         """An engine for what any of them can do.
 
         Raises:
-            UnavailableError: there is none.
+            NoHealthyNodeError: there is none.
         """
         healthy = self.healthy_engines()
         if not healthy:
-            raise UnavailableError("No healthy node available in the cluster")
+            raise NoHealthyNodeError
         return healthy[0]
 
     async def find_container(self, reference: str) -> Resolved:
