@@ -1,9 +1,8 @@
 """A place where registrations are written, as the loop that keeps it up sees it."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
-from agent.rules.desired import Registration
+from agent.rules.desired import HostWanted
 
 
 class Backend(Protocol):
@@ -19,8 +18,8 @@ class Backend(Protocol):
         """Seconds between two proofs of life."""
         ...
 
-    async def sync(self, registrations: Sequence[Registration], *, is_full: bool) -> int:
-        """Make it hold *registrations* of this host and no others; return how much was written.
+    async def sync(self, wanted: HostWanted, *, is_full: bool) -> int:
+        """Make it hold what is *wanted* of this host, no more; return how much was written.
 
         With *is_full* it looks at what is there instead of relying on what it wrote last.
 

@@ -1,35 +1,33 @@
 """What this host should have registered, written by one and read by all backends."""
 
 import asyncio
-from collections.abc import Sequence
 
-from agent.rules.desired import Registration
+from agent.rules.desired import HostWanted
 
 
 class Board:
-    """The registrations wanted now; `None` until the engine has been read."""
+    """What is wanted now; `None` until the engine has been read."""
 
     def __init__(self) -> None:
-        self._registrations: tuple[Registration, ...] | None = None
+        self._wanted: HostWanted | None = None
         self._version = 0
         self._changed = asyncio.Event()
 
     @property
-    def registrations(self) -> tuple[Registration, ...] | None:
+    def wanted(self) -> HostWanted | None:
         """What is wanted, or None while it is not known."""
-        return self._registrations
+        return self._wanted
 
     @property
     def version(self) -> int:
         """Grows with each change."""
         return self._version
 
-    def put(self, registrations: Sequence[Registration]) -> None:
+    def put(self, wanted: HostWanted) -> None:
         """Say what is wanted; whoever waits wakes up if it is something else."""
-        wanted = tuple(registrations)
-        if wanted == self._registrations:
+        if wanted == self._wanted:
             return
-        self._registrations = wanted
+        self._wanted = wanted
         self._version += 1
         event, self._changed = self._changed, asyncio.Event()
         event.set()

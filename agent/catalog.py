@@ -1,14 +1,18 @@
 """The backend that keeps entries in the service catalog of the Consul agent of this host."""
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
-from agent.rules.catalog import alive_check_of, definition_of, digest_of, is_of_host
-from agent.rules.desired import Registration
+from agent.rules.catalog import (
+    alive_check_of,
+    container_of,
+    definition_of,
+    digest_of,
+    is_of_host,
+)
+from agent.rules.desired import HostWanted
 from discovery.consul_agent import deregister, pass_check, register, services
 from discovery.consul_http import ConsulHTTP
-from services.entry import ServiceEntry
 
 _log = logging.getLogger(__name__)
 
@@ -25,22 +29,25 @@ class CatalogBackend:
         self._host = host
         self._ttl_s = ttl_s
         self._found: dict[str, str] | None = None
-        self._entries: dict[str, ServiceEntry] = {}
+        self._kept: frozenset[str] = frozenset()
         self.heartbeat_s = ttl_s / _BEATS_PER_TTL
 
-    async def sync(self, registrations: Sequence[Registration], *, is_full: bool) -> int:
+    async def sync(self, wanted: HostWanted, *, is_full: bool) -> int:
         """See `Backend`; what has the same digest is left alone, its checks' states with it."""
         found = self._found
         if is_full or found is None:
             found = self._found = await self._read()
-        wanted = {one.entry.id: definition_of(one, ttl_s=self._ttl_s) for one in registrations}
+        definitions = {
+            one.entry.id: definition_of(one, ttl_s=self._ttl_s) for one in wanted.registrations
+        }
+        unread = {known for known in found if container_of(known) in wanted.unread}
         written = 0
-        for service_id in [known for known in found if known not in wanted]:
+        for service_id in [one for one in found if one not in definitions.keys() | unread]:
             await deregister(self._http, service_id)
             del found[service_id]
             written += 1
-        self._entries = {one.entry.id: one.entry for one in registrations}
-        for service_id, definition in wanted.items():
+        self._kept = frozenset(definitions.keys() | unread)
+        for service_id, definition in definitions.items():
             if found.get(service_id) != digest_of(definition):
                 await self._register(definition)
                 found[service_id] = digest_of(definition)
@@ -49,9 +56,9 @@ class CatalogBackend:
 
     async def beat(self) -> bool:
         """See `Backend`; an agent that was started anew without its data knows no check."""
-        for service_id, entry in list(self._entries.items()):
+        for service_id in sorted(self._kept):
             is_written = self._found is not None and service_id in self._found
-            if is_written and not await pass_check(self._http, alive_check_of(entry)):
+            if is_written and not await pass_check(self._http, alive_check_of(service_id)):
                 _log.warning("Consul's agent has lost services of %s: registering", self._host)
                 self._found = None
                 return False
@@ -59,7 +66,7 @@ class CatalogBackend:
 
     async def withdraw(self) -> None:
         """See `Backend`."""
-        await self.sync((), is_full=True)
+        await self.sync(HostWanted(), is_full=True)
 
     async def _read(self) -> dict[str, str]:
         """Return the digests of this host's services, by ID."""

@@ -21,6 +21,8 @@ class Figures:
     events: int = 0
     consul_up: dict[str, bool] = field(default_factory=dict)
     engine_up: bool = False
+    unread: int = 0
+    """Containers that the engine fails to describe."""
     joined: bool | None = None
     """Whether the engine's address was renewed last time; None: that is not this agent's job."""
 
@@ -64,4 +66,5 @@ class Figures:
                 self.consul_up,
             ),
             gauge(f"{_PREFIX}engine_up", "Whether the engine is followed.", self.engine_up),
+            gauge(f"{_PREFIX}unread", "Containers that the engine fails to describe.", self.unread),
         ]

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 
 from agent.claim import Claim, Claims, Identity
-from agent.rules.desired import Registration
-from agent.rules.plan import Change, Held, batches, changes, wanted_keys
+from agent.rules.desired import HostWanted
+from agent.rules.plan import Change, Held, batches, changes, kept_keys, wanted_keys
 from discovery.consul_http import ConsulHTTP
 from discovery.consul_txn import transact
 from discovery.errors import DiscoveryUnavailableError
@@ -35,7 +35,7 @@ class KeyBackend:
         self._found: dict[str, Held] | None = None
         self.heartbeat_s = ttl_s / _BEATS_PER_TTL
 
-    async def sync(self, registrations: Sequence[Registration], *, is_full: bool) -> int:
+    async def sync(self, wanted: HostWanted, *, is_full: bool) -> int:
         """See `Backend`; what is the same already is not written."""
         claim = self._claim
         if claim is None or (is_full and not await self._claims.is_ours()):
@@ -43,8 +43,11 @@ class KeyBackend:
             claim = self._claim = await self._claims.take()
         if is_full or self._found is None:
             self._found = await self._read()
-        wanted = wanted_keys(registrations, self._prefix)
-        todo = changes(wanted, self._found, claim.session)
+        keys = {
+            **kept_keys(self._found, self._prefix, wanted.unread),
+            **wanted_keys(wanted.registrations, self._prefix),
+        }
+        todo = changes(keys, self._found, claim.session)
         for batch in batches(todo, reserved=1):
             await self._write(claim, batch, self._found)
         if claim.former:

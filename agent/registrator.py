@@ -16,7 +16,7 @@ from agent.keys import KeyBackend
 from agent.places import EnginePlace, NoAddressError, host_ip
 from agent.rules import catalog
 from agent.rules.container import Container
-from agent.rules.desired import Options, Registration, Wanted, wanted_of
+from agent.rules.desired import HostWanted, Options, Registration, Wanted, wanted_of
 from agent.rules.refusal import Refusal
 from agent.watch import Watch
 from agent.writer import Writer
@@ -175,8 +175,13 @@ class Registrator:
                 registrations += wanted.registrations
         known = {container.id for container in serving}
         self._wanted = {key: value for key, value in self._wanted.items() if key in known}
+        unread = {
+            name
+            for container_id, name in self._watch.unread().items()
+            if container_id not in self._draining
+        }
         self.figures.entries = len(registrations)
-        self._board.put(registrations)
+        self._board.put(HostWanted(tuple(registrations), frozenset(unread)))
 
     def _wanted_of(self, container: Container) -> Wanted:
         assert self._options is not None
@@ -212,7 +217,7 @@ class Registrator:
             marked = drain.marked(keys)
             if marked != self._draining:
                 self._draining = marked
-                if self._board.registrations is not None:
+                if self._board.wanted is not None:
                     self._changed()
 
     async def _resync(self) -> None:

@@ -7,36 +7,38 @@ container that is asked to stop, or has ended, counts as gone before anything is
 import asyncio
 import json
 import logging
+import math
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from agent.clock import EngineClock
 from agent.figures import Figures
-from agent.rules.container import Container, read_container
-from agent.rules.events import FILTERS, Hint, Kind, is_stopping, read_event
+from agent.reader import Reader
+from agent.rules.container import Container
+from agent.rules.events import FILTERS, Hint, Kind, read_event
+from agent.rules.stopping import END, is_stopping, may_be_stopping
 from common.backoff import Backoff
 from common.durations import format_duration
 from engine.client import EngineClient, Version
-from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
+from engine.errors import EngineError, EngineUnreachableError
 from engine.lines import lines_of
-from services.stopping import asks_to_stop
 
 _log = logging.getLogger(__name__)
 
 _NEWEST_API: Version = (1, 56)
 """The newest Engine API whose answers this reads."""
 _BACKOFF = Backoff(first_s=0.3, cap_s=5.0)
+_STEADY_S = 10.0
+"""An engine that was followed for less has not proved that it can be: waits go on growing."""
 _REMINDER_EVERY = 60
 _TIMEOUT_S = 5.0
 _PULSE_S = 10.0
 """A stream to a hung engine stays open and silent: it is asked for a sign of life so often."""
-_DEBOUNCE_S = 0.02
-"""Events come in bursts: ``docker restart`` alone makes five."""
-_AT_ONCE = 8
 _BEGINNING = "1"
 """Engines keep their last 256 events: whom a stop was asked for before we came is among them."""
-_NOT_FOUND = 404
+_RUNNING = frozenset({"running", "paused"})
 
 
 class Watch:
@@ -55,8 +57,8 @@ class Watch:
         Args:
             client: the engine; closed by its owner.
             figures: what is counted.
-            on_change: called in the loop whenever `serving` may have changed, from the first
-                time on that it is known.
+            on_change: called in the loop whenever `serving` or `unread` may have changed, from
+                the first time on that they are known.
             patience_s: seconds without the engine after which nothing is taken to run on it.
         """
         self._client = client
@@ -64,11 +66,16 @@ class Watch:
         figures.engine_up = False
         self._on_change = on_change
         self._patience_s = patience_s
+        self._reader = Reader(client, figures, self._take, self._changed)
+        self._clock = EngineClock()
         self._containers: dict[str, Container] = {}
-        self._asked_to_stop: dict[str, int] = {}
-        self._touched: set[str] = set()
-        self._news = asyncio.Event()
+        self._names: dict[str, str] = {}
+        """What ran when the engine was last asked, by ID."""
+        self._sent: dict[str, dict[str, int]] = {}
+        """To whom it sent which signal when, since their last start that we know of."""
+        self._is_known = False
         self._heard_at = time.monotonic()
+        self._followed_since = math.inf
         self._since = _BEGINNING
         self._failures = 0
 
@@ -79,14 +86,23 @@ class Watch:
 
     def serving(self) -> list[Container]:
         """Return what runs and has not been asked to stop, by name."""
+        now_ns = self._clock.now_ns()
         return sorted(
             (
                 one
                 for one in self._containers.values()
-                if not is_stopping(one, self._asked_to_stop.get(one.id))
+                if not is_stopping(one, self._sent.get(one.id, {}), now_ns)
             ),
             key=lambda one: (one.name, one.id),
         )
+
+    def unread(self) -> dict[str, str]:
+        """Return ID and name of what runs, but has never been described by the engine."""
+        return {
+            one: self._names[one]
+            for one in self._reader.failing & self._names.keys()
+            if one not in self._containers and not may_be_stopping(self._sent.get(one, {}))
+        }
 
     async def identify(self) -> tuple[str, str]:
         """Return the engine's name and ID.
@@ -99,15 +115,19 @@ class Watch:
         if not isinstance(info, dict) or not isinstance(version, dict):
             raise EngineUnreachableError(self._client.address, "this is no Docker Engine")
         self._client.api_version = min(_api_version(version), _NEWEST_API)
+        self._clock.set(str(info.get("SystemTime", "")))
         return str(info.get("Name", "")), str(info.get("ID", ""))
 
     async def run(self) -> None:
         """Follow the engine, whatever becomes of it."""
         while True:
+            self._followed_since = math.inf
             try:
                 await self._follow()
             except* EngineError as group:
                 self._fail(_first(group))
+            if time.monotonic() - self._followed_since > _STEADY_S:
+                self._failures = 0
             self._failures += 1
             await asyncio.sleep(_BACKOFF.delay_s(self._failures, random.random))
 
@@ -116,13 +136,14 @@ class Watch:
         if was_following or self._failures % _REMINDER_EVERY == 0:
             _log.error("The engine at %s does not answer: %s", self._client.address, exc)
         gone_s = time.monotonic() - self._heard_at
-        if self._containers and gone_s > self._patience_s:
+        if (self._containers or self._names) and gone_s > self._patience_s:
             _log.warning(
                 "The engine has been away for %s: its containers are taken to be gone",
                 format_duration(round(gone_s)),
             )
             self._containers.clear()
-            self._on_change()
+            self._names.clear()
+            self._changed()
 
     async def _follow(self) -> None:
         """Read everything, then keep up by events until the stream ends.
@@ -135,12 +156,27 @@ class Watch:
             query = {"since": self._since, "filters": json.dumps(FILTERS)}
             async with self._client.stream("GET", "/events", query) as pieces:
                 # The stream stands before anything is read: nothing falls in between.
-                await self._load()
-                group.create_task(self._refresh(), name="refresh of touched containers")
                 group.create_task(self._pulse(), name="pulse of the engine")
+                group.create_task(self._keep_up(), name="reading of containers")
                 async for line in lines_of(pieces, self._client.address):
                     self._hear(line)
             raise EngineUnreachableError(self._client.address, "its event stream ended")
+
+    async def _keep_up(self) -> None:
+        await self._list()
+        known = self._containers.keys() | self._sent.keys() | self._reader.failing
+        # What has been touched meanwhile may have started after the list was made.
+        for gone in known - self._names.keys() - self._reader.touched:
+            self._reader.forget(gone)
+            self._drop(gone)
+        await self._reader.run(self._names, self._loaded)
+
+    def _loaded(self) -> None:
+        self._heard_at = self._followed_since = time.monotonic()
+        if not self.is_following:
+            _log.info("Following the engine at %s", self._client.address)
+        self._figures.engine_up = self._is_known = True
+        self._changed()
 
     async def resync(self) -> None:
         """Have everything read again: what is known, and what the engine lists.
@@ -148,67 +184,41 @@ class Watch:
         Raises:
             EngineError: the engine does not answer.
         """
-        # Not read here: one reader at a time, or an older answer could replace a newer one.
-        self._touched |= self._containers.keys() | await self._running()
-        self._news.set()
+        await self._list()
+        self._reader.touch(self._containers.keys() | self._reader.failing | self._names.keys())
 
-    async def _running(self) -> set[str]:
+    async def _list(self) -> None:
         rows = await self._client.list_containers()
-        return {str(row.get("Id")) for row in rows if row.get("State") in {"running", "paused"}}
-
-    async def _load(self) -> None:
-        running = await self._running()
-        for gone in (self._containers.keys() | self._asked_to_stop.keys()) - running:
-            self._drop(gone)
-        await self._inspect(running)
-        self._heard_at = time.monotonic()
-        if not self.is_following:
-            _log.info("Following the engine at %s", self._client.address)
-        self._figures.engine_up, self._failures = True, 0
-        self._on_change()
-
-    async def _refresh(self) -> None:
-        while True:
-            await self._news.wait()
-            await asyncio.sleep(_DEBOUNCE_S)
-            self._news.clear()
-            touched, self._touched = self._touched, set()
-            await self._inspect(touched)
-            self._on_change()
+        self._names = {
+            str(row.get("Id")): _own_name(row) for row in rows if row.get("State") in _RUNNING
+        }
 
     async def _pulse(self) -> None:
         while True:
             await asyncio.sleep(_PULSE_S)
             await self._client.ping(_TIMEOUT_S)
             self._heard_at = time.monotonic()
+            self._changed()  # somebody may have survived what was sent to it
 
-    async def _inspect(self, ids: Iterable[str]) -> None:
-        limit = asyncio.Semaphore(_AT_ONCE)
-
-        async def one(container_id: str) -> None:
-            async with limit:
-                await self._inspect_one(container_id)
-
-        async with asyncio.TaskGroup() as group:
-            for container_id in sorted(ids):
-                group.create_task(one(container_id), name=f"inspect of {container_id[:12]}")
-
-    async def _inspect_one(self, container_id: str) -> None:
-        try:
-            body = await self._client.inspect_container(container_id)
-        except EngineStatusError as exc:
-            if exc.status != _NOT_FOUND:
-                raise
+    def _take(self, container_id: str, container: Container | None) -> None:
+        """Take over what the engine said of a container."""
+        if container is None:
             self._drop(container_id)
+        elif container == self._containers.get(container_id):
             return
-        if not (body.get("State") or {}).get("Running"):
-            self._drop(container_id)
         else:
-            self._containers[container_id] = read_container(body)
+            self._containers[container_id] = container
+        self._changed()
 
     def _drop(self, container_id: str) -> None:
         self._containers.pop(container_id, None)
-        self._asked_to_stop.pop(container_id, None)
+        self._names.pop(container_id, None)
+        self._sent.pop(container_id, None)
+
+    def _changed(self) -> None:
+        # Half of the containers would be an order to withdraw the other half.
+        if self._is_known:
+            self._on_change()
 
     def _hear(self, line: bytes) -> None:
         self._heard_at = time.monotonic()
@@ -225,18 +235,17 @@ class Watch:
     def _apply(self, hint: Hint) -> None:
         self._figures.events += 1
         container_id = hint.container_id
-        known = self._containers.get(container_id)
         if hint.kind is Kind.STARTED:
-            if known and is_stopping(known, self._asked_to_stop.get(container_id)):
+            sent = self._sent.pop(container_id, {})
+            known = self._containers.get(container_id)
+            if known and is_stopping(known, sent, self._clock.now_ns()):
                 self._drop(container_id)  # its ports were those of its life before
-        elif hint.kind is Kind.ENDED or (
-            hint.kind is Kind.SIGNALLED and known and asks_to_stop(hint.signal, known.stop_signal)
-        ):
+        elif hint.kind in {Kind.SIGNALLED, Kind.ENDED}:
             # The engine's clock decides, since an answer on the way may be older than this.
-            self._asked_to_stop[container_id] = hint.time_ns
-        self._touched.add(container_id)
-        self._news.set()
-        self._on_change()
+            name = END if hint.kind is Kind.ENDED else hint.signal
+            self._sent.setdefault(container_id, {})[name] = hint.time_ns
+        self._reader.touch({container_id})
+        self._changed()
 
 
 def _first(group: BaseExceptionGroup[EngineError]) -> BaseException:
@@ -245,6 +254,12 @@ def _first(group: BaseExceptionGroup[EngineError]) -> BaseException:
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
     return found
+
+
+def _own_name(row: dict[str, Any]) -> str:
+    """Return a container's name; further ones, with a slash in them, are links to it."""
+    names = (str(name).removeprefix("/") for name in row.get("Names") or ())
+    return next((name for name in names if "/" not in name), "")
 
 
 def _api_version(version: dict[str, Any]) -> Version:

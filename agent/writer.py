@@ -58,11 +58,11 @@ class Writer:
     async def _reconcile(self) -> None:
         """Write what differs; look at all that is there if it is time to."""
         is_full = self._is_full or time.monotonic() >= self._resync_at
-        registrations = self._board.registrations
-        if registrations is None or not (is_full or self._board.version > self._version):
+        wanted = self._board.wanted
+        if wanted is None or not (is_full or self._board.version > self._version):
             return
         version = self._board.version
-        written = await self._backend.sync(registrations, is_full=is_full)
+        written = await self._backend.sync(wanted, is_full=is_full)
         self._version = version
         self._figures.reconciles[self._backend.name] += 1
         self._figures.writes[self._backend.name] += written

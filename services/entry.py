@@ -103,6 +103,13 @@ def host_of(key: str) -> str | None:
     return None if named is None else named.host
 
 
+def container_of(key: str) -> str | None:
+    """Return the name of the container that *key* (below the prefix) tells of, None for others."""
+    folder, _, identity = key.partition("/")
+    named = _named(folder, identity.removeprefix(_META))
+    return None if named is None else named.container
+
+
 @dataclass(frozen=True, slots=True)
 class _Named:
     """What a key says."""

@@ -13,7 +13,6 @@ from agent.rules.checks import check_of
 from agent.rules.desired import Registration
 from agent.rules.refusal import Refusal
 from common.hostport import join_hostport
-from services.entry import ServiceEntry
 
 HOST = "swarm-host"
 """Metadata key by which an agent knows its own services among the others."""
@@ -39,7 +38,7 @@ def definition_of(registration: Registration, *, ttl_s: float) -> dict[str, Any]
     entry = registration.entry
     own = _own_check(registration)[0]
     alive = {
-        "CheckID": alive_check_of(entry),
+        "CheckID": alive_check_of(entry.id),
         "Name": "the agent of this host lives",
         "TTL": f"{ttl_s:g}s",
         "Status": "passing",
@@ -59,9 +58,14 @@ def definition_of(registration: Registration, *, ttl_s: float) -> dict[str, Any]
     return definition
 
 
-def alive_check_of(entry: ServiceEntry) -> str:
+def alive_check_of(service_id: str) -> str:
     """Return the ID of the check by which the agent says that it lives."""
-    return f"{entry.id}:alive"
+    return f"{service_id}:alive"
+
+
+def container_of(service_id: str) -> str:
+    """Return the name of the container in ``<host>:<container>:<port>``."""
+    return service_id.partition(":")[2].partition(":")[0]
 
 
 def digest_of(definition: Mapping[str, Any]) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 PREFIX = "SERVICE_"
 """Environment variables and labels that speak to the registrator."""
 
+STOP_TIMEOUT_S = 10
+"""An engine's, for containers that don't say."""
+
 _NS = 1_000_000_000
 _MAX_PORT = 65535
 
@@ -66,6 +69,8 @@ class Container:
     """The engine's clock, in nanoseconds since 1970."""
     stop_signal: str = ""
     """The image's own, if any: ``SIGQUIT``, ``3`` …."""
+    stop_timeout_s: int = STOP_TIMEOUT_S
+    """What it gets to end, once it is asked to, before it is killed; negative: for ever."""
     network_mode: str = "bridge"
     exposed: frozenset[Port] = frozenset()
     published: Mapping[Port, tuple[Binding, ...]] = field(default_factory=dict)
@@ -89,8 +94,9 @@ def read_container(inspect: Mapping[str, Any]) -> Container:
         is_serving=bool(state.get("Running"))
         and not (state.get("Paused") or state.get("Restarting")),
         health=_health(state),
-        started_ns=_nanoseconds(str(state.get("StartedAt", ""))),
+        started_ns=nanoseconds(str(state.get("StartedAt", ""))),
         stop_signal=str(config.get("StopSignal") or ""),
+        stop_timeout_s=_stop_timeout(config),
         network_mode=str((inspect.get("HostConfig") or {}).get("NetworkMode") or "default"),
         exposed=frozenset(_ports(config.get("ExposedPorts") or ())),
         published=_published(settings.get("Ports") or {}),
@@ -102,12 +108,18 @@ def _ours(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
     return {key: str(value) for key, value in pairs if key.startswith(PREFIX)}
 
 
+def _stop_timeout(config: Mapping[str, Any]) -> int:
+    timeout = config.get("StopTimeout")
+    return timeout if isinstance(timeout, int) else STOP_TIMEOUT_S
+
+
 def _health(state: Mapping[str, Any]) -> str:
     status = str((state.get("Health") or {}).get("Status") or "")
     return "" if status == "none" else status
 
 
-def _nanoseconds(stamp: str) -> int:
+def nanoseconds(stamp: str) -> int:
+    """Return a moment as an engine writes it in nanoseconds since 1970; 0 for other text."""
     try:
         moment = datetime.fromisoformat(stamp)
     except ValueError:

@@ -65,6 +65,15 @@ class Wanted:
     refusals: tuple[Refusal, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class HostWanted:
+    """What one host should have."""
+
+    registrations: tuple[Registration, ...] = ()
+    unread: frozenset[str] = frozenset()
+    """Names of containers of which nothing is known: what they have already is left as it is."""
+
+
 def wanted_of(container: Container, options: Options) -> Wanted:
     """Return the entries of *container*, sorted by port; none while it does not serve.
 

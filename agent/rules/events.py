@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from agent.rules.container import Container
-
 FILTERS = {
     "type": ["container", "network"],
     "event": [
@@ -77,8 +75,3 @@ def read_event(message: Mapping[str, Any]) -> Hint | None:
     if not subject or not isinstance(time_ns, int):
         return None
     return Hint(kind, subject, time_ns, str(attributes.get("signal", "")))
-
-
-def is_stopping(container: Container, asked_ns: int | None) -> bool:
-    """Whether *container* has been asked to stop (at *asked_ns*) since it was started."""
-    return asked_ns is not None and asked_ns >= container.started_ns

@@ -1,11 +1,11 @@
 """From the keys that should be and the keys that are to the least that has to be written."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.rules.desired import Registration
 from discovery.consul_txn import MAX_OPERATIONS, MAX_VALUE_BYTES, Operation, delete, lock
-from services.entry import keys_of
+from services.entry import container_of, keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,17 @@ def wanted_keys(registrations: Iterable[Registration], prefix: str) -> dict[str,
         for key, value in reversed(keys_of(registration.entry).items()):
             keys[prefix + key] = value
     return keys
+
+
+def kept_keys(
+    found: Mapping[str, Held], prefix: str, containers: Collection[str]
+) -> dict[str, bytes]:
+    """Return those of *found* that tell of one of *containers*, by name, as they are."""
+    return {
+        key: held.value
+        for key, held in found.items()
+        if containers and container_of(key.removeprefix(prefix)) in containers
+    }
 
 
 def changes(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from discovery_consul_server import ConsulServer
@@ -70,6 +71,11 @@ def add(
         },
     )
     return container_id(number)
+
+
+def engine_time() -> str:
+    """The present by the clock that stamps events, as ``GET /info`` tells it."""
+    return datetime.fromtimestamp(next(_clock) // 1_000_000_000, UTC).isoformat()
 
 
 async def tell(engine: FakeEngine, action: str, subject: str, **attributes: str) -> None:

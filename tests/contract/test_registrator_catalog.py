@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from discovery_consul_server import ConsulServer
-from fakes.engine import FakeEngine
+from fakes.engine import Call, FakeEngine
 from registrator_tools import IP, add, container_id, end, entries, registering, tell, until
+
+from agent import reader as reader_module
 
 pytestmark = pytest.mark.contract
 
@@ -101,6 +103,25 @@ async def test_what_is_as_it_should_be_is_not_registered_again(
             assert passing(consul, ID)[f"{ID}:alive"] == "critical"
     finally:
         consul.call("PUT", f"/agent/service/deregister/{ID}")
+
+
+async def test_what_cannot_be_read_stays_and_its_check_is_passed(
+    consul: ConsulServer, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "_TIMEOUT_S", 0.2)
+    async with registering(consul, engine, backend="catalog"):
+        await until(lambda: ID in services(consul))
+
+    async def hang(call: Call) -> None:
+        await call.reader.read()
+
+    engine.on(f"GET /containers/{container_id(1)}/json", hang)
+    consul.call("PUT", f"/agent/check/fail/{ID}:alive")
+    async with registering(consul, engine, backend="catalog", leaves=True) as figures:
+        await until(lambda: figures.reconciles["catalog"] > 0)
+        assert (figures.unread, figures.writes["catalog"]) == (1, 0)
+        await until(lambda: passing(consul, ID)[f"{ID}:alive"] == "passing", timeout_s=10)
+    assert ID not in services(consul)
 
 
 async def test_leftovers_of_this_host_go_and_nobody_elses(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from discovery_consul_server import ConsulServer
-from fakes.engine import FakeEngine
+from fakes.engine import Call, FakeEngine
 from registrator_tools import (
     HOST,
     IP,
@@ -24,6 +24,7 @@ from registrator_tools import (
     until,
 )
 
+from agent import reader as reader_module
 from discovery.uri import ConsulTarget
 
 pytestmark = pytest.mark.contract
@@ -203,6 +204,37 @@ async def test_a_stop_that_was_asked_for_while_no_agent_was_there_is_known(
     engine.on(r"GET /events\?since=1&.*", events)
     async with registering(consul, engine, resync_s=0):
         await until(lambda: entries(consul) == {})
+
+
+async def test_a_restarted_agent_leaves_what_it_cannot_read_as_it_is(
+    consul: ConsulServer, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "_TIMEOUT_S", 0.2)
+    two = add(engine, 2, "web-2", env={"SERVICE_TAGS": "a"})
+    tagged = {*BOTH, "web-80/.meta/dockerhost01:web-2:80"}
+    async with registering(consul, engine):
+        await until(lambda: set(entries(consul)) == tagged)
+    before = items(consul)
+
+    async def hang(call: Call) -> None:
+        await call.reader.read()
+
+    engine.on(f"GET /containers/{two}/json", hang)
+    with looking_on(consul, "services/web-80/dockerhost01:web-2:80") as statuses:
+        async with registering(consul, engine) as figures:
+            await until(lambda: figures.reconciles["kv"] > 0)
+            assert figures.unread == 1
+            after = items(consul)
+            assert {key: after[key] for key in tagged} == {key: before[key] for key in tagged}
+        # Another agent, with a session of its own: what is left as it is moves with the rest.
+        async with registering(consul, engine, ttl_s=40) as figures:
+            await until(lambda: figures.reconciles["kv"] > 0)
+            sessions = {item["Session"] for item in items(consul).values()}
+            assert sessions.isdisjoint(item["Session"] for item in before.values())
+            assert set(entries(consul)) == tagged
+            assert statuses == {200}
+            await tell(engine, "kill", two, signal="15")
+            await until(lambda: entries(consul) == WEB)
 
 
 async def test_other_ttl_moves_the_keys_to_a_new_session_without_a_gap(

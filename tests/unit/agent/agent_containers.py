@@ -19,6 +19,7 @@ def inspect(
     networks: dict[str, str] | None = None,
     state: dict[str, Any] | None = None,
     stop_signal: str | None = None,
+    stop_timeout: int | None = None,
 ) -> dict[str, Any]:
     """What an engine answers; *ports* maps ``80/tcp`` to pairs of HostIp and HostPort."""
     published = {"80/tcp": [("0.0.0.0", "32768")]} if ports is None else ports
@@ -34,6 +35,7 @@ def inspect(
             "Labels": labels or {},
             "ExposedPorts": {port: {} for port in (*published, *exposed)},
             "StopSignal": stop_signal,
+            "StopTimeout": stop_timeout,
         },
         "HostConfig": {"NetworkMode": mode},
         "NetworkSettings": {

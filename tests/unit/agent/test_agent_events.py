@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from agent_containers import ID, container
 
-from agent.rules.events import Hint, Kind, is_stopping, read_event
+from agent.rules.events import Hint, Kind, read_event
 
 
 def event(action: str, kind: str = "container", **attributes: str) -> dict[str, Any]:
@@ -52,13 +52,6 @@ def test_a_networks_event_is_about_its_container() -> None:
 )
 def test_other_messages_tell_nothing(message: dict[str, Any]) -> None:
     assert read_event(message) is None
-
-
-def test_a_stop_counts_until_the_next_start() -> None:
-    one = container()
-    assert not is_stopping(one, None)
-    assert is_stopping(one, one.started_ns)
-    assert not is_stopping(one, one.started_ns - 1)
 
 
 def test_the_engines_moments_are_read_to_the_microsecond() -> None:

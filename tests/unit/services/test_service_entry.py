@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.address import is_of_one, parse_ip
-from services.entry import ServiceEntry, entries_of, host_of, is_name, keys_of
+from services.entry import ServiceEntry, container_of, entries_of, host_of, is_name, keys_of
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,30}", fullmatch=True)
 PRINTABLE = st.text().filter(str.isprintable)
@@ -154,3 +154,4 @@ def test_metadata_alone_is_no_entry() -> None:
 )
 def test_a_host_owns_its_entries_and_their_metadata(key: str, host: str | None) -> None:
     assert host_of(key) == host
+    assert container_of(key) == (None if host is None else "c1")
