@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from common.version import VERSION
-from master.api.describe_answers import ANSWERS, AUTH_HEADERS, BODIES, JSON, errors
+from master.api.describe_answers import ANSWERS, BODIES, JSON, REQUEST_HEADERS, errors
 from master.api.describe_queries import parameters
 from master.api.describe_schemas import SCHEMAS, ref
 from master.route_table import Edit, How, Route
@@ -163,15 +163,10 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for name in re.findall(r"\{(\w+)\}", route.path)
     ]
     given += parameters(route)
-    if (route.method, route.path) in AUTH_HEADERS:
-        given.append(
-            {
-                "name": "X-Registry-Auth",
-                "in": "header",
-                "schema": {"type": "string"},
-                "description": "Credentials for the registry: base64 of JSON.",
-            }
-        )
+    if (header := REQUEST_HEADERS.get((route.method, route.path))) is not None:
+        name, text = header
+        schema = {"type": "string"}
+        given.append({"name": name, "in": "header", "schema": schema, "description": text})
     return given
 
 

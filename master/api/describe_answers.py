@@ -82,20 +82,30 @@ BODIES: Mapping[Key, Body] = {
     ("POST", "/networks/{id}/disconnect"): Body(JSON, ref("NetworkDisconnect"), required=True),
 }
 
-AUTH_HEADERS = frozenset(
-    {
-        ("POST", "/containers/create"),
-        ("POST", "/images/create"),
-        ("POST", "/images/{name}/push"),
-        ("GET", "/images/search"),
-        ("GET", "/distribution/{name}/json"),
-    }
-)
-"""Where ``X-Registry-Auth`` is read."""
+_AUTH = ("X-Registry-Auth", "Credentials for the registry: base64 of JSON.")
+_CONFIG = ("X-Registry-Config", "Credentials for each registry by its address: base64 of JSON.")
+
+REQUEST_HEADERS: Mapping[Key, tuple[str, str]] = {
+    ("POST", "/containers/create"): _AUTH,
+    ("POST", "/images/create"): _AUTH,
+    ("POST", "/images/{name}/push"): _AUTH,
+    ("GET", "/images/search"): _AUTH,
+    ("GET", "/distribution/{name}/json"): _AUTH,
+    ("GET", "/plugins/privileges"): _AUTH,
+    ("POST", "/plugins/pull"): _AUTH,
+    ("POST", "/plugins/{name}/upgrade"): _AUTH,
+    ("POST", "/build"): _CONFIG,
+}
+"""Headers that are read, and what they hold."""
 
 
 def _json(schema: Schema, text: str, status: int = 200) -> tuple[Answer, ...]:
     return (Answer(status, text, {JSON: schema}),)
+
+
+def _partial(schema: Schema, text: str) -> tuple[Answer, ...]:
+    """JSON that may say nothing about some nodes; a header names them."""
+    return (Answer(200, text, {JSON: schema}, _PARTIAL),)
 
 
 def _done(text: str) -> tuple[Answer, ...]:
@@ -184,10 +194,10 @@ ANSWERS: Mapping[Key, tuple[Answer, ...]] = {
     ("GET", "/images/json"): _json(listed(ref("ImageSummary")), "The images."),
     ("POST", "/images/create"): _json(ref("Progress"), "Progress, a JSON object a line."),
     ("GET", "/images/{name}/json"): _json(ref("Image"), "The image."),
-    ("GET", "/networks"): _json(listed(ref("Network")), "The networks."),
+    ("GET", "/networks"): _partial(listed(ref("Network")), "The networks."),
     ("POST", "/networks/create"): _json(ref("NetworkCreated"), "Created.", 201),
     ("POST", "/networks/prune"): _json(ref("NetworksPruned"), "Those that are gone."),
-    ("GET", "/networks/{id}"): _json(ref("Network"), "The network."),
+    ("GET", "/networks/{id}"): _partial(ref("Network"), "The network."),
     ("DELETE", "/networks/{id}"): _done("Removed."),
     ("POST", "/networks/{id}/connect"): (Answer(200, "Connected."),),
     ("POST", "/networks/{id}/disconnect"): (Answer(200, "Disconnected."),),
@@ -199,7 +209,7 @@ ANSWERS: Mapping[Key, tuple[Answer, ...]] = {
     ("GET", "/images/get"): (Answer(200, "The tar.", {TAR: _BYTES}),),
     ("POST", "/images/{name}/push"): _json(ref("Progress"), "Progress, a JSON object a line."),
     ("POST", "/images/{name}/tag"): (Answer(201, "Named."),),
-    ("DELETE", "/images/{name}"): _json(listed(ref("ImageRemoved")), "What is gone."),
+    ("DELETE", "/images/{name}"): _partial(listed(ref("ImageRemoved")), "What is gone."),
     ("POST", "/images/load"): _json(ref("Progress"), "Progress, a JSON object a line."),
     ("POST", "/images/prune"): _json(ref("ImagesPruned"), "What is gone."),
     ("GET", "/images/search"): _json(listed({"type": "object"}), "What the registry has."),
@@ -212,15 +222,13 @@ ANSWERS: Mapping[Key, tuple[Answer, ...]] = {
     ("POST", "/containers/{id}/checkpoints"): (Answer(201, "Made."),),
     ("DELETE", "/containers/{id}/checkpoints/{checkpoint}"): _done("Removed."),
     ("POST", "/build/prune"): _json(ref("CachesPruned"), "What is gone."),
-    ("GET", "/system/df"): (Answer(200, "What is used.", {JSON: {"type": "object"}}, _PARTIAL),),
-    ("GET", "/volumes"): (Answer(200, "The volumes.", {JSON: ref("VolumeList")}, _PARTIAL),),
+    ("GET", "/system/df"): _partial({"type": "object"}, "What is used."),
+    ("GET", "/volumes"): _partial(ref("VolumeList"), "The volumes."),
     ("POST", "/volumes/create"): _json(ref("Volume"), "The volume, new or not.", 201),
     ("POST", "/volumes/prune"): _json(ref("VolumesPruned"), "What is gone."),
     ("GET", "/volumes/{name}"): _json(ref("Volume"), "The volume."),
     ("DELETE", "/volumes/{name}"): _done("Removed."),
-    ("GET", "/plugins"): (
-        Answer(200, "The plugins.", {JSON: listed({"type": "object"})}, _PARTIAL),
-    ),
+    ("GET", "/plugins"): _partial(listed({"type": "object"}), "The plugins."),
     ("GET", "/plugins/privileges"): _json(
         {**listed({"type": "object"}), "type": ["array", "null"]}, "What it asks for."
     ),

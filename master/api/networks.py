@@ -33,7 +33,7 @@ async def create(request: Request, manager: TheManager, version: Version) -> Res
 @router.post("/networks/prune")
 async def prune(manager: TheManager, query: Query) -> Response:
     """``POST /networks/prune``: on every engine."""
-    return _answer(await manager.networks.prune(query))
+    return Response(await manager.networks.prune(query), media_type=JSON)
 
 
 @router.get("/networks/{reference:path}")

@@ -256,7 +256,7 @@ class Networks:
         for engine in lost_holders(self._state, group):
             self._leftovers.forget(engine, group)
 
-    async def prune(self, query: Mapping[str, str]) -> Told:
+    async def prune(self, query: Mapping[str, str]) -> bytes:
         """``POST /networks/prune``: on every engine; told are those that are gone altogether.
 
         Raises:
@@ -277,7 +277,7 @@ class Networks:
         left = self._state.network_index()
         reported = {name for _, names in told.answers for name in names}
         deleted = [n for i, n in before.items() if n in reported and left.by_id(i) is None]
-        return Told(orjson.dumps({"NetworksDeleted": deleted or None}) + b"\n", told.headers)
+        return orjson.dumps({"NetworksDeleted": deleted or None}) + b"\n"
 
 
 def _is_well_formed(body: Mapping[str, Any]) -> bool:

@@ -141,6 +141,43 @@ def test_errors_have_one_form_and_heads_have_no_body(document: dict[str, Any]) -
     assert seen > len(ROUTES)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "header"),
+    [
+        ("POST", "/containers/create", "X-Registry-Auth"),
+        ("POST", "/images/create", "X-Registry-Auth"),
+        ("POST", "/plugins/pull", "X-Registry-Auth"),
+        ("POST", "/plugins/{name}/upgrade", "X-Registry-Auth"),
+        ("POST", "/build", "X-Registry-Config"),
+    ],
+)
+def test_headers_with_credentials_are_described(
+    document: dict[str, Any], method: str, path: str, header: str
+) -> None:
+    told = document["paths"][path][method.lower()]["parameters"]
+    assert header in [one["name"] for one in told if one["in"] == "header"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/networks"),
+        ("GET", "/networks/{id}"),
+        ("DELETE", "/images/{name}"),
+        ("GET", "/system/df"),
+        ("GET", "/volumes"),
+        ("GET", "/plugins"),
+    ],
+)
+def test_answers_that_may_leave_nodes_out_say_how_they_name_them(
+    document: dict[str, Any], method: str, path: str
+) -> None:
+    assert (
+        "X-Cluster-Partial"
+        in document["paths"][path][method.lower()]["responses"]["200"]["headers"]
+    )
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     names = {reference.rpartition("/")[2] for reference in _references(document)}
     assert names == set(document["components"]["schemas"])
