@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from common.backoff import Backoff
@@ -12,6 +13,8 @@ from discovery.errors import BadDiscoveryError, NotSupportedError
 _log = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=1.0, cap_s=30.0)
+_STEADY_S = 60.0
+"""What has run for so long does not pay for what befell it before."""
 
 Part = Callable[[], Awaitable[None]]
 """Starts one job from the beginning; ends only by cancellation or failure."""
@@ -36,12 +39,15 @@ async def _kept_up(name: str, part: Part) -> Exception:
     """Run *part* for ever; return why it can never work."""
     failures = 0
     while True:
+        began_at = time.monotonic()
         try:
             await part()
         except (NotSupportedError, BadDiscoveryError) as exc:
             _log.error("%s is given up: %s", name, exc)
             return exc
         except Exception:  # noqa: BLE001 - the others must go on, whatever it is
+            if time.monotonic() - began_at > _STEADY_S:
+                failures = 0
             failures += 1
             wait_s = _BACKOFF.delay_s(failures, random.random)
             _log.exception(

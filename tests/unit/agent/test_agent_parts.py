@@ -40,6 +40,32 @@ async def test_a_part_that_fails_is_started_again_and_the_other_goes_on(
     assert [message.partition(",")[0] for message in caplog.messages] == ["weak failed"] * 2
 
 
+async def test_waits_grow_until_a_part_has_run_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    six = asyncio.Event()
+
+    class Recorder:
+        def delay_s(self, failures: int, rng: object) -> float:
+            counts.append(failures)
+            if len(counts) == 6:
+                six.set()
+            return 0.001
+
+    monkeypatch.setattr(parts_module, "_BACKOFF", Recorder())
+    monkeypatch.setattr(parts_module, "_STEADY_S", 0.05)
+
+    async def weak() -> None:
+        await asyncio.sleep(0.1 if len(counts) == 3 else 0)
+        raise RuntimeError("a bug")
+
+    task = asyncio.create_task(run_parts({"weak": weak}))
+    await asyncio.wait_for(six.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert counts[:6] == [1, 2, 3, 1, 2, 3]
+
+
 async def test_a_part_that_can_never_work_is_given_up_and_the_other_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
