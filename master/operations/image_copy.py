@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
+from engine.lines import lines_of
 from master.cluster.images.holders import is_digest, sources_for
 from master.cluster.images.merge import failure
 from master.cluster.model import Engine
 from master.errors import ManagerError
-from master.operations.progress import json_lines
 from master.supervisor.fleet import Fleet
 
 _log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class ImageCopier:
                 headers={"Content-Type": "application/x-tar"},
             )
             async with loading as answer:
-                async for line in json_lines(answer):
+                async for line in lines_of(answer, target.address):
                     if (said := failure(line)) is not None:
                         raise EngineStatusError(target.address, 500, said)
         _log.info("copied %s from %s to %s", reference, source.name, target.name)

@@ -7,7 +7,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from engine.errors import EngineError, EngineStatusError
+from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
+from engine.lines import lines_of
 from master.cluster.images.merge import Progress, error_line, failure
 from master.cluster.model import Engine
 from master.supervisor.fleet import Fleet
@@ -77,7 +78,9 @@ class MergedProgress:
             await asyncio.gather(*self._tasks)
             if self._failures:
                 said = {node: exc.message for node, exc in self._failures.items()}
-                yield error_line(said, len(self._targets))
+                # A lost engine's words say nothing without its name, even if all are lost.
+                lost = any(isinstance(e, EngineUnreachableError) for e in self._failures.values())
+                yield error_line(said, len(self._targets), named=lost)
         finally:
             self.cancel()
 
@@ -91,7 +94,7 @@ class MergedProgress:
             async with self._opener(engine) as pieces:
                 if not self._first.done():
                     self._first.set_result(None)
-                async for line in json_lines(pieces):
+                async for line in lines_of(pieces, engine.address):
                     await self._pass(line, engine)
             self._fleet.touch_images(engine.address)
         except EngineError as exc:
@@ -128,15 +131,3 @@ async def begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     first = await anext(pieces)
     assert first == b""
     return pieces
-
-
-async def json_lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines, each with its end, from pieces that end anywhere."""
-    held = b""
-    async for piece in pieces:
-        *lines, held = (held + piece).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield line + b"\n"
-    if held.strip():
-        yield held + b"\r\n"

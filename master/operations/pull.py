@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from engine.errors import EngineError, EngineStatusError
+from engine.lines import lines_of
 from master.cluster.images.holders import image_holders, newer_source
 from master.cluster.images.merge import failure
 from master.cluster.images.reference import parse_reference
@@ -15,7 +16,7 @@ from master.cluster.model import ApiVersion, Engine
 from master.errors import ManagerError, UnavailableError
 from master.operations.hints import PlacementHints
 from master.operations.image_copy import ImageCopier
-from master.operations.progress import MergedProgress, json_lines
+from master.operations.progress import MergedProgress
 from master.supervisor.fleet import Fleet
 
 _log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class Puller:
         async with client.stream(
             "POST", "/images/create", query, headers=_passed(headers)
         ) as pieces:
-            async for line in json_lines(pieces):
+            async for line in lines_of(pieces, engine.address):
                 if (said := failure(line)) is not None:
                     raise EngineStatusError(engine.address, 500, said)
 

@@ -80,16 +80,17 @@ def failure(line: bytes) -> str | None:
     return str(message["error"]) if failed else None
 
 
-def error_line(failures: Mapping[str, str], asked: int) -> bytes:
+def error_line(failures: Mapping[str, str], asked: int, *, named: bool = False) -> bytes:
     """Return the last line of a stream of *asked* nodes, some of which failed.
 
     Args:
         failures: node to what it said. Not empty.
         asked: how many nodes. If all of them failed and say the same (that the tar is cut, say),
             it is said once, without nodes.
+        named: whether it is about the nodes, and not about what was asked of them.
     """
     said = set(failures.values())
-    if len(failures) == asked and len(said) == 1:
+    if not named and len(failures) == asked and len(said) == 1:
         text = said.pop()
     else:
         text = "\n".join(f"{node}: {message}" for node, message in failures.items())

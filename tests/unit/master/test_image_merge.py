@@ -81,3 +81,4 @@ def test_errors_are_found_and_told_with_their_nodes() -> None:
     assert failure(error_line({"a": "no", "b": "never"}, 3)) == "a: no\nb: never"
     assert failure(error_line({"a": "no"}, 3)) == "a: no"
     assert failure(error_line({"a": "no", "b": "no"}, 2)) == "no"
+    assert failure(error_line({"a": "no answer"}, 1, named=True)) == "a: no answer"
