@@ -5,9 +5,10 @@ What is only passed on goes through `engine.connection` directly; both use the s
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -141,31 +142,45 @@ class EngineClient:
         content: AsyncIterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         version: Version | None = None,
+        outlasts_outages: bool = False,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """A call whose answer is read as it comes.
 
         Without deadline: a pull's head waits for the registry, an event for something to happen.
         *content* is sent as it comes, in chunks, and no faster than the engine takes it; if it
         raises, the request is broken off in its middle, and what it raised is raised here.
+
+        If the engine is taken to be lost (`EnginePool.fail_silent`), the answer ends with an error,
+        unless it *outlasts_outages*.
         """
         request = self._request(
             method, path, query, headers=headers, content=content, version=version
         )
+        request.extensions["outlasts_outages"] = outlasts_outages
         response = await self._send(request, stream=True)
         try:
             if response.status_code >= 400:  # noqa: PLR2004
-                await response.aread()
+                await self._read_refusal(response)
                 raise self._refusal(response)
             yield self._pieces(response)
         finally:
             await response.aclose()
 
-    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _read_refusal(self, response: httpx.Response) -> None:
+        """Read a refusal whole: it is a few words, and has a deadline where a stream has none."""
         try:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                with self._told_as_ours():
+                    await response.aread()
+        except TimeoutError as exc:
+            raise EngineTimeoutError(
+                self.address, f"it stopped in the middle of a refusal ({response.status_code})"
+            ) from exc
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        with self._told_as_ours():
             async for piece in response.aiter_raw():
                 yield piece
-        except httpx.TransportError as exc:
-            raise EngineUnreachableError(self.address, str(exc)) from exc
 
     async def _rows(
         self, path: str, query: Mapping[str, str] | None = None
@@ -220,10 +235,16 @@ class EngineClient:
         )
 
     async def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
-        try:
+        with self._told_as_ours():
             response = await self._transport.handle_async_request(request)
             response.request = request
             return response if stream else await _read(response)
+
+    @contextmanager
+    def _told_as_ours(self) -> Iterator[None]:
+        """What httpx says of a broken connection becomes one of our errors."""
+        try:
+            yield
         except httpx.TimeoutException as exc:
             raise EngineTimeoutError(self.address, str(exc)) from exc
         except httpx.TransportError as exc:

@@ -57,6 +57,10 @@ class EngineConnection(asyncio.Protocol):
         """Whether it has carried an answer before: its engine may just have closed it."""
         self.answered = False
         """Whether the head of the current answer has arrived (``100 Continue`` is none)."""
+        self.outlasts_outages = False
+        """Whether an answer that has begun is waited for, however long its engine is silent."""
+        self.is_silent = False
+        """Set by who wants to know: whether the engine has given no sign since."""
         self._exchange: Exchange | None = None
         self._method = ""
         self._head = bytearray()
@@ -68,17 +72,21 @@ class EngineConnection(asyncio.Protocol):
 
     # What the exchange and the pool call
 
-    def begin(self, method: str, exchange: Exchange, *, scan: bool = True) -> None:
+    def begin(
+        self, method: str, exchange: Exchange, *, scan: bool = True, outlasts_outages: bool = True
+    ) -> None:
         """Expect the answer to a *method* request, which is then written with `write`.
 
         Without *scan* the end of a chunked body is not looked for: it ends when the engine closes,
         as the request must have asked it to. That is what makes gigabytes of small chunks cheap.
+        What is only passed on *outlasts_outages*: the client can see that nothing comes, and leave.
         """
         assert self._exchange is None
         self._exchange = exchange
         self._method = method
         self._scan = scan
-        self.answered = False
+        self.answered = self.is_silent = False
+        self.outlasts_outages = outlasts_outages
         if self.transport is None or self.transport.is_closing():
             # It was dialled well, and gone before its first request.
             lost = ConnectionResetError("the engine closed the connection")
@@ -128,6 +136,11 @@ class EngineConnection(asyncio.Protocol):
             exchange.on_lost(error)
 
     @property
+    def is_held_back(self) -> bool:
+        """Whether the engine is silent because its reader does not take more."""
+        return self._reading_paused
+
+    @property
     def is_idle(self) -> bool:
         """Whether it can carry a request now."""
         return (
@@ -155,6 +168,7 @@ class EngineConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the engine."""
+        self.is_silent = False
         exchange = self._exchange
         if exchange is None:
             # Bytes that nobody asked for: whatever they are, they must not become the start of
@@ -181,7 +195,8 @@ class EngineConnection(asyncio.Protocol):
             self._exchange.pause()
 
     def resume_writing(self) -> None:
-        """The socket's buffer has room again."""
+        """The socket's buffer has room again: the engine has taken some of it."""
+        self.is_silent = False
         if self._exchange is not None:
             self._exchange.resume()
 

@@ -81,12 +81,29 @@ class EnginePool:
     def fail_unanswered(self, error: Exception) -> None:
         """The engine does not answer: whoever still waits for an answer's first byte is told.
 
-        Streams that have begun are left alone: a daemon that was paused goes on with them.
+        Answers that have begun get a grace (`listen`, then `fail_silent`): a daemon that was paused
+        goes on with them.
         """
         self._outages += 1
         self.drop_idle()
         for connection in list(self._busy):
             if not connection.answered:
+                connection.fail(error)
+
+    def listen(self) -> None:
+        """Begin to look for signs of the engine, for `fail_silent`."""
+        for connection in self._busy:
+            connection.is_silent = True
+
+    def fail_silent(self, error: Exception) -> None:
+        """End the answers of which nothing has come since `listen`; whoever waits for them is told.
+
+        Spared are those whose readers are the slow ones, and those that outlast outages.
+        """
+        for connection in list(self._busy):
+            if connection.is_silent and not (
+                connection.is_held_back or connection.outlasts_outages
+            ):
                 connection.fail(error)
 
     def drop_idle(self) -> None:

@@ -158,6 +158,8 @@ class EngineTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx; ``extensions["target"]`` is sent as it is.
 
+        With ``extensions["outlasts_outages"]`` the answer is one that its pool never gives up.
+
         Raises:
             EngineUnreachableError: the engine could not be dialled.
             httpx.TransportError: the connection broke, or a deadline passed.
@@ -202,7 +204,8 @@ class EngineTransport(httpx.AsyncBaseTransport):
     @staticmethod
     async def _write(request: httpx.Request, connection: EngineConnection, answer: _Answer) -> None:
         target: bytes = request.extensions.get("target") or request.url.raw_path
-        connection.begin(request.method, answer)
+        outlasts_outages = bool(request.extensions.get("outlasts_outages"))
+        connection.begin(request.method, answer, outlasts_outages=outlasts_outages)
         start = b"%s %s HTTP/1.1" % (request.method.encode("ascii"), target)
         connection.write(write_head(start, request.headers.raw))
         chunked = b"chunked" in request.headers.get("transfer-encoding", "").encode()

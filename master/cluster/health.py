@@ -36,6 +36,9 @@ PENDING_RETRY_CAP_S = 60.0
 """The longest wait before an engine that was never good is tried again."""
 UNHEALTHY_RETRY_CAP_S = 10.0
 """The longest wait before a known engine is tried again: users wait for it to come back."""
+STREAM_GRACE_S = 10.0
+"""How long a lost engine may be silent in the middle of an answer that somebody waits for the end
+of: a daemon that was only paused goes on with it. TCP tells of a lost machine as late as this."""
 _FIRST_RETRY_S = 1.0
 _LARGEST_DOUBLING = 16
 """2**16 s is beyond every cap; a larger exponent would only make a large number."""

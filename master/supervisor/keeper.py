@@ -9,14 +9,12 @@ import asyncio
 import contextlib
 import logging
 import random
-import socket
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import orjson
 
-from common.hostport import UnixEndpoint, parse_endpoint
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineTimeoutError, EngineUnreachableError
 from engine.lines import lines_of
@@ -31,16 +29,16 @@ from master.cluster.events.changes import (
     changes,
 )
 from master.cluster.health import Effect
-from master.cluster.model import NEWEST_API, Engine, Health
-from master.cluster.specs import engine_from_info, validate_info, warnings_for
+from master.cluster.model import Engine, Health
 from master.cluster.state import ClusterState
 from master.supervisor.refresher import Refresher
+from master.supervisor.silence import Silence
+from master.supervisor.validation import RefusedError, validate
 
 _log = logging.getLogger(__name__)
 
 _SPECS_INTERVAL_S = 300.0
 """CPUs, memory, labels and version are read again so often (classic: five minutes)."""
-_VALIDATE_TIMEOUT_S = 10.0
 
 
 class Hooks(Protocol):
@@ -79,6 +77,7 @@ class Keeper:
         self.address = address
         self.client = client
         self.refresher = Refresher(address, client, state)
+        self._silence = Silence(client.pool)
         self._state = state
         self._hooks = hooks
         self._refresh_s = refresh_s
@@ -86,6 +85,7 @@ class Keeper:
         self._wake = asyncio.Event()
         self._follow_now = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
+        self._pinging: asyncio.Task[None] | None = None
         self._loading = False
         self._streaming = False
         self._heard_at = 0.0
@@ -110,9 +110,10 @@ class Keeper:
             group.create_task(self._periodically(), name=f"timer of {self.address}")
 
     async def probe(self, deadline_s: float) -> bool:
-        """Ping it now; whether it answers."""
+        """Ping it now, or wait for the ping that is on the way; whether it answers."""
         await self._ping(deadline_s)
-        return self.engine.is_healthy and not self.engine.failures
+        found = self._state.engine(self.address)
+        return found is not None and found.is_healthy and not found.failures
 
     def suspect(self) -> None:
         """Somebody failed to reach it: look now, not at the next heartbeat."""
@@ -120,6 +121,8 @@ class Keeper:
 
     def forget(self) -> None:
         """It has left discovery."""
+        if self._pinging is not None:
+            self._pinging.cancel()
         self._observe(health.RemovedFromDiscovery())
 
     # Observations and what follows
@@ -139,15 +142,17 @@ class Keeper:
             if self._listening is not None and not self._loading:
                 self._listening.cancel()
         elif effect is Effect.FORGET:
+            self._silence.give_up(EngineUnreachableError(self.address, "it left the cluster"))
             self._state.remove_engine(self.address)
         elif effect is Effect.ANNOUNCE_DISCONNECT:
+            error = EngineUnreachableError(self.address, engine.error or "it left the cluster")
+            self.client.pool.fail_unanswered(error)
             if engine.health is not Health.DISCONNECTED:
                 _log.warning("Engine %s (%s) is lost: %s", engine.name, self.address, engine.error)
-            self.client.pool.fail_unanswered(
-                EngineUnreachableError(self.address, engine.error or "it left the cluster")
-            )
+                self._silence.begin(error)
             self._hooks.announce(effect.event, engine)
         else:
+            self._silence.end()
             _log.info("Registered Engine %s at %s", engine.name, self.address)
             self._hooks.announce(effect.event, engine)
 
@@ -174,14 +179,29 @@ class Keeper:
             is_lively = self._streaming and self._quiet_s() < health.PING_INTERVAL_S
             if is_told or engine.failures or not is_lively:
                 started = time.monotonic()
-                await self._ping()
+                await self._ping(health.PING_DEADLINE_S)
                 took_s = time.monotonic() - started
 
     def _quiet_s(self) -> float:
         """Seconds since it was last heard; 0 without a stream, over which it could be."""
         return time.monotonic() - self._heard_at if self._streaming else 0.0
 
-    async def _ping(self, deadline_s: float = health.PING_DEADLINE_S) -> None:
+    async def _ping(self, deadline_s: float) -> None:
+        """Ping it, or wait for the ping that is on the way.
+
+        Many calls may wait at once when an engine hesitates: one unanswered ping is one failure,
+        however many of them wanted to know.
+        """
+        if self._pinging is None or self._pinging.done():
+            self._pinging = asyncio.create_task(
+                self._ping_once(deadline_s), name=f"ping of {self.address}"
+            )
+        pinging = self._pinging
+        await asyncio.wait([pinging])
+        if not pinging.cancelled():
+            pinging.result()
+
+    async def _ping_once(self, deadline_s: float) -> None:
         try:
             # The client's own limit begins when it is connected; packets may be lost before.
             async with asyncio.timeout(deadline_s):
@@ -245,7 +265,7 @@ class Keeper:
             else:
                 _log.debug("event stream of %s: %s", self.address, exc)
                 self._observe(health.StreamBroken())
-        except _RefusedError as exc:
+        except RefusedError as exc:
             self._observe(health.Refused(str(exc)))
         else:
             self._observe(health.StreamBroken())
@@ -255,7 +275,9 @@ class Keeper:
     async def _connect_and_listen(self) -> None:
         specs = await self._validate()
         query = {"since": self._since} if self._since else None
-        async with self.client.stream("GET", "/events", query) as pieces:
+        # The heartbeat judges the engine; a daemon that was paused goes on with its events.
+        events = self.client.stream("GET", "/events", query, outlasts_outages=True)
+        async with events as pieces:
             # The stream stands before the lists are read: nothing falls in between.
             await self._load(specs)
             self._streaming = True
@@ -263,24 +285,9 @@ class Keeper:
                 self._hear(line)
 
     async def _validate(self) -> Engine:
-        """What the daemon says of itself, checked.
-
-        Raises:
-            EngineError: it does not answer.
-            _RefusedError: it must not be used.
-        """
-        info = await self.client.info(_VALIDATE_TIMEOUT_S)
-        version = await self.client.version(_VALIDATE_TIMEOUT_S)
-        if not isinstance(info, dict) or not isinstance(version, dict):
-            raise _RefusedError("this is no Docker Engine")
-        engines = self._state.engines()
-        if problems := validate_info(info, version, self.address, engines):
-            raise _RefusedError("; ".join(problems))
-        for warning in warnings_for(info, self.address, engines):
+        specs, warnings = await validate(self.client, self._state)
+        for warning in warnings:
             self._warn_once(warning)
-        ip = await _resolve(self.address)
-        specs = engine_from_info(self.address, ip, info, version, time.time())
-        self.client.api_version = min(specs.api_version, NEWEST_API)
         return specs
 
     def _warn_once(self, warning: str) -> None:
@@ -355,26 +362,7 @@ class Keeper:
         self._specs_due = time.monotonic() + _SPECS_INTERVAL_S
         try:
             self._observe(health.Validated(await self._validate()))
-        except _RefusedError as exc:
+        except RefusedError as exc:
             self._observe(health.Refused(str(exc)))
         except EngineError as exc:
             _log.debug("specs of %s: %s", self.address, exc)  # the heartbeat judges
-
-
-class _RefusedError(Exception):
-    """The daemon answers, but must not be used; the text says why."""
-
-
-async def _resolve(address: str) -> str:
-    """The IP address where the engine's published ports can be reached."""
-    endpoint = parse_endpoint(address)
-    if isinstance(endpoint, UnixEndpoint):
-        return "127.0.0.1"
-    loop = asyncio.get_running_loop()
-    try:
-        found = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    except OSError as exc:
-        raise EngineUnreachableError(
-            address, f"lookup {endpoint.host}: {exc.strerror or exc}", sent=False
-        ) from exc
-    return str(found[0][4][0])

@@ -228,6 +228,110 @@ async def test_an_unhealthy_engines_calls_fail_at_once_and_its_streams_go_on(
         assert b"container" in await anext(pieces)
 
 
+@pytest.mark.parametrize(
+    ("sign", "outlasts", "is_ended"),
+    [
+        pytest.param(False, False, True, id="silent"),
+        pytest.param(True, False, False, id="speaks"),
+        pytest.param(False, True, False, id="outlasts"),
+    ],
+)
+async def test_what_has_begun_ends_if_a_lost_engine_is_silent(
+    engine: FakeEngine, client: EngineClient, *, sign: bool, outlasts: bool, is_ended: bool
+) -> None:
+    async with client.stream("GET", "/events", outlasts_outages=outlasts) as pieces:
+        await asyncio.sleep(0.05)
+        client.pool.listen()
+        if sign:
+            await engine.emit({"Type": "image"})
+            assert b"image" in await anext(pieces)
+        client.pool.fail_silent(EngineUnreachableError(engine.address, "it is lost"))
+        if is_ended:
+            with pytest.raises(EngineUnreachableError, match="it is lost"):
+                await anext(pieces)
+        else:
+            await engine.emit({"Type": "container"})
+            assert b"container" in await anext(pieces)
+
+
+async def test_a_slow_reader_is_not_taken_for_a_silent_engine(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    async def large(call: Call) -> None:
+        await call.head(200, f"Content-Length: {20 * MB}")
+        await call.send(b"x" * (20 * MB))
+
+    engine.on("GET /large", large)
+    async with client.stream("GET", "/large") as pieces:
+        total = len(await anext(pieces))
+        await asyncio.sleep(0.2)  # so much has come that the engine is told to wait
+        client.pool.listen()
+        client.pool.fail_silent(EngineUnreachableError(engine.address, "it is lost"))
+        async for piece in pieces:
+            total += len(piece)
+    assert total == 20 * MB
+
+
+async def test_an_engine_that_takes_its_request_is_not_silent(
+    engine: FakeEngine, client: EngineClient
+) -> None:
+    """One that has begun to answer may read on for long before it says more."""
+    some, rest = asyncio.Event(), asyncio.Event()
+
+    async def reads_on(call: Call) -> None:
+        call.body_read = True
+        await call.chunked([b"reading\n"], end=False)
+        await some.wait()
+        await call.reader.readexactly(20 * MB)
+        await rest.wait()
+        got = b""
+        while not got.endswith(b"\r\n0\r\n\r\n") and (data := await call.reader.read(MB)):
+            got = got[-10:] + data
+        await call.send(b"0\r\n\r\n")
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield b"x" * MB
+
+    engine.on("POST /images/load", reads_on)
+    async with asyncio.TaskGroup() as group:
+
+        async def load() -> bytes:
+            async with client.stream("POST", "/images/load", content=body()) as pieces:
+                return b"".join([piece async for piece in pieces])
+
+        loading = group.create_task(load())
+        await asked(engine, "/images/load")
+        await asyncio.sleep(0.3)  # the sockets between them are full
+        client.pool.listen()
+        some.set()
+        await asyncio.sleep(0.3)
+        client.pool.fail_silent(EngineUnreachableError(engine.address, "it is lost"))
+        rest.set()
+    assert loading.result() == b"reading\n"
+
+
+@pytest.mark.parametrize("refusal", ["cut", "stopped"])
+async def test_a_stream_that_is_refused_in_half_a_sentence_is_a_lost_engine(
+    engine: FakeEngine, client: EngineClient, refusal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def half(call: Call) -> None:
+        await call.head(404, "Content-Length: 100")
+        await call.send(b'{"message":"no suc')
+        if refusal == "stopped":
+            await call.reader.read()
+        call.cut()
+
+    monkeypatch.setattr("engine.client.CALL_TIMEOUT_S", 0.2)
+    engine.on("GET /events", half)
+    expected = EngineTimeoutError if refusal == "stopped" else EngineUnreachableError
+    with pytest.raises(expected) as lost:
+        async with client.stream("GET", "/events"):
+            pytest.fail("there is nothing to read")
+    assert type(lost.value) is expected
+    assert client.pool.open_connections == 0
+
+
 async def test_a_connection_that_was_dialled_during_an_outage_is_not_used(
     client: EngineClient,
 ) -> None:

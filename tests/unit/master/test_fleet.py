@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from master.cluster.events.broker import EventBroker
-from master.cluster.model import ContainerConfig
+from master.cluster.model import ContainerConfig, Engine, Health
 from master.cluster.rows import container_from_row
 from master.cluster.state import ClusterState
 from master.supervisor import fleet as fleet_module
 from master.supervisor.fleet import Fleet
+from master.supervisor.keeper import Keeper
 
 ADDRESS = "10.0.0.1:2375"
 
@@ -36,7 +37,7 @@ async def test_a_stopped_keeper_ends_even_if_it_fails_at_its_end(
         finally:
             raise RuntimeError("my engine is gone")
 
-    monkeypatch.setattr(fleet_module.Keeper, "run", run)
+    monkeypatch.setattr(Keeper, "run", run)
     fleet._follow({ADDRESS})
     task = fleet._tasks[ADDRESS]
     await asyncio.sleep(0)
@@ -60,7 +61,7 @@ async def test_a_keeper_that_fails_is_started_again(
         third.set()
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(fleet_module.Keeper, "run", run)
+    monkeypatch.setattr(Keeper, "run", run)
     fleet._follow({ADDRESS})
     task = fleet._tasks[ADDRESS]
     await asyncio.wait_for(third.wait(), 1)
@@ -68,6 +69,64 @@ async def test_a_keeper_that_fails_is_started_again(
     fleet._follow(set())
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class SilentClient:
+    """What a keeper pings: it does not answer, or not yet."""
+
+    def __init__(self) -> None:
+        self.pings = 0
+
+    async def ping(self, timeout_s: float) -> None:
+        self.pings += 1
+        await asyncio.sleep(60)
+
+
+@pytest.fixture
+async def silent(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> SilentClient:
+    """The client of the fleet's one engine, which is healthy so far."""
+    monkeypatch.setattr(Keeper, "run", lambda _: asyncio.sleep(60))
+    fleet._follow({ADDRESS})
+    client = SilentClient()
+    monkeypatch.setattr(fleet._keepers[ADDRESS].client, "ping", client.ping)
+    fleet.state.put_engine(Engine(ADDRESS, name="one", health=Health.HEALTHY, failure_limit=3))
+    return client
+
+
+async def test_however_many_wait_for_an_engine_an_unanswered_ping_is_one_failure(
+    fleet: Fleet, silent: SilentClient
+) -> None:
+    asking = [fleet.answers(ADDRESS, 0.05) for _ in range(5)]
+    assert await asyncio.gather(*asking) == [False] * 5
+    assert silent.pings == 1
+    engine = fleet.state.engine(ADDRESS)
+    assert engine is not None
+    assert (engine.failures, engine.is_healthy) == (1, True)
+    for _ in range(2):
+        assert not await fleet.answers(ADDRESS, 0.05)
+    assert not fleet.healthy_engines()
+    fleet._follow(set())
+
+
+async def test_who_no_longer_wants_to_know_leaves_the_ping_to_the_others(
+    fleet: Fleet, silent: SilentClient
+) -> None:
+    leaving, staying = (asyncio.create_task(fleet.answers(ADDRESS, 0.1)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    assert not await staying
+    assert silent.pings == 1
+    fleet._follow(set())
+
+
+async def test_an_engine_that_leaves_while_it_is_pinged_does_not_answer(
+    fleet: Fleet, silent: SilentClient
+) -> None:
+    asking = asyncio.create_task(fleet.answers(ADDRESS, 5))
+    await asyncio.sleep(0.01)
+    fleet._follow(set())
+    async with asyncio.timeout(1):
+        assert not await asking
 
 
 @pytest.mark.parametrize(
@@ -81,7 +140,7 @@ async def test_a_keeper_that_fails_is_started_again(
 async def test_volumes_are_read_again_when_a_container_that_had_some_is_removed(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch, mounts: list[Any], is_settled: bool
 ) -> None:
-    monkeypatch.setattr(fleet_module.Keeper, "run", lambda _: asyncio.sleep(60))
+    monkeypatch.setattr(Keeper, "run", lambda _: asyncio.sleep(60))
     fleet._follow({ADDRESS})
     row = {"Id": "1" * 64, "Names": ["/web"], "Mounts": mounts}
     fleet.forget(container_from_row(ADDRESS, row, ContainerConfig()))
