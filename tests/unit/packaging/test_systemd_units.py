@@ -20,7 +20,6 @@ _WORK = {
 """What each command calls when nothing is wrong with its command line."""
 _HARDENED = {
     "CapabilityBoundingSet",
-    "DynamicUser",
     "NoNewPrivileges",
     "PrivateTmp",
     "ProtectHome",
@@ -88,10 +87,29 @@ def test_a_setting_that_is_wrong_would_be_noticed(
 def test_it_is_no_root_and_sees_a_read_only_system(name: str) -> None:
     service = _unit(name)["Service"]
     assert set(service) >= _HARDENED
-    assert service["DynamicUser"] == service["NoNewPrivileges"] == "yes"
+    assert service["NoNewPrivileges"] == "yes"
     assert service["ProtectSystem"] == "strict"
     rights = "CAP_NET_BIND_SERVICE" if name == "router" else ""
     assert service["CapabilityBoundingSet"] == rights
+
+
+def test_a_proxy_that_is_left_behind_stays_the_next_routers_own() -> None:
+    service = _unit("router")["Service"]
+    assert service["KillMode"] == "process"
+    assert "DynamicUser" not in service
+    created = (_FOLDER.parent / "sysusers.d" / "swarm-router.conf").read_text(encoding="utf-8")
+    assert f"\nu {service['User']} - " in created
+
+
+@pytest.mark.parametrize("name", ["agent", "manager"])
+def test_what_leaves_nothing_behind_has_no_user_of_its_own(name: str) -> None:
+    assert _unit(name)["Service"]["DynamicUser"] == "yes"
+
+
+def test_what_a_manager_keeps_for_engines_is_on_disk_and_gone_with_it() -> None:
+    service = _unit("manager")["Service"]
+    assert service["Environment"] == "TMPDIR=/var/tmp"
+    assert service["PrivateTmp"] == "yes"
 
 
 @pytest.mark.parametrize("name", _WORK)
