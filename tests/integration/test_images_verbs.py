@@ -383,6 +383,15 @@ def test_prune_with_filters(docker: Cli, api: Api, lab: Lab) -> None:
     assert ids(lab, "app:1")[0]
 
 
+def test_prune_of_all_leaves_an_image_where_it_is_used(docker: Cli, api: Api, lab: Lab) -> None:
+    load(api, "app:1")
+    api.create("web", Env=["constraint:node==dockerhost02"], Image="app:1")
+    before = ids(lab, "app:1")
+    docker("image", "prune", "-af")
+    assert ids(lab, "app:1") == ["", before[1], ""]
+    assert docker("images", "--format", "{{.Repository}}:{{.Tag}}").lines == ["app:1"]
+
+
 @pytest.mark.parametrize("filters", ['{"nonsense":["a"]}', "{", '{"until":["a"]}'])
 def test_bad_prune_filters_get_the_engines_words(api: Api, engine: Api, filters: str) -> None:
     ours, theirs = (one("POST", f"/images/prune?filters={filters}") for one in (api, engine))

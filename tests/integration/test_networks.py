@@ -151,6 +151,25 @@ def test_connect_and_disconnect(lab: Lab, docker: Cli, api: Api) -> None:
     assert "network nope not found" in docker.fails("network", "connect", "nope", "aa").err
 
 
+def test_a_container_that_is_connected_stays_where_it_is(lab: Lab, docker: Cli, api: Api) -> None:
+    network_id = docker("network", "create", "back").line
+    docker("run", "-d", "--name", "aa", "--network", "back", *_on_host(lab, 0),
+           "busybox", "sleep", "600")  # fmt: skip
+    docker("run", "-d", "--name", "bb", *_on_host(lab, 1), "busybox", "sleep", "600")
+    docker("network", "connect", "--alias", "db", "back", "bb")
+    assert api.node_of("bb") == lab.engines[1].plan.name
+    joined = api.get("/containers/bb/json")["NetworkSettings"]["Networks"]["back"]
+    assert joined["NetworkID"] == network_id
+    told = api.get("/networks/back")["Containers"].values()
+    assert {(c["Name"], c["Node"]) for c in told} == {
+        ("aa", lab.engines[0].plan.name),
+        ("bb", lab.engines[1].plan.name),
+    }
+    # Who joins one of them by a constraint reaches that one.
+    docker("run", "--rm", "--network", "back", *_on_host(lab, 1),
+           "busybox", "ping", "-c", "1", "-W", "3", "db")  # fmt: skip
+
+
 def test_node_and_name_make_it_there_only(lab: Lab, docker: Cli, api: Api) -> None:
     first, second = lab.engines[0].plan.name, lab.engines[1].plan.name
     docker("network", "create", f"{second}/own")
@@ -253,6 +272,22 @@ def test_prune_tells_each_network_once(lab: Lab, docker: Cli, api: Api) -> None:
     assert docker("network", "ls", "-f", "name=used", "--format", "{{.Name}}").line == "used"
     # The bridge that is left is enough to make it elsewhere again.
     docker("run", "--rm", "--network", "used", *_on_host(lab, 2), "busybox", "true")
+
+
+def test_prune_by_age_counts_each_bridge_by_itself(lab: Lab, docker: Cli, api: Api) -> None:
+    docker("network", "create", "--label", SPREAD, "wide")
+    (first,) = hosts_with(lab, "wide")
+    later = int(time.time()) + 1
+    until(lambda: time.time() > later, 3, "a later second")
+    second = next(e.plan.name for e in lab.engines if e.plan.name != first)
+    docker("run", "--rm", "-e", f"constraint:node=={second}", "--network", "wide",
+           "busybox", "true")  # fmt: skip
+    assert sorted(hosts_with(lab, "wide")) == sorted([first, second])
+    pruned = api("POST", f"/networks/prune?filters={quote(json.dumps({'until': [str(later)]}))}")
+    # It is still there, on the host that made its bridge later.
+    assert (pruned.status, pruned.json()) == (200, {"NetworksDeleted": None})
+    assert hosts_with(lab, "wide") == [second]
+    assert [row["Name"] for row in api.get("/networks") if row["Name"] == "wide"] == ["wide"]
 
 
 def test_events_name_the_cluster_s_network(lab: Lab, docker: Cli, api: Api) -> None:
