@@ -80,6 +80,10 @@ class EngineClient:
         body: dict[str, Any] = await self._json("GET", f"/containers/{container_id}/json")
         return body
 
+    async def inspect_exec(self, exec_id: str, timeout_s: float = CALL_TIMEOUT_S) -> Json:
+        """``GET /exec/(id)/json``."""
+        return await self._json("GET", f"/exec/{exec_id}/json", timeout_s=timeout_s)
+
     async def list_images(self) -> list[dict[str, Any]]:
         """``GET /images/json``, intermediate layers left out."""
         return await self._rows("/images/json")

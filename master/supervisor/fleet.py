@@ -188,9 +188,11 @@ class Fleet:
         ]
         if not pending:
             return
-        _, late = await asyncio.wait(pending, timeout=SETTLE_LIMIT_S)
-        for waiting in late:
-            waiting.cancel()
+        try:
+            await asyncio.wait(pending, timeout=SETTLE_LIMIT_S)
+        finally:
+            for waiting in pending:
+                waiting.cancel()
 
     async def images_settled(self) -> None:
         """Wait as `settled` does, if images have changed: creates wait for no containers."""
@@ -274,22 +276,29 @@ class Fleet:
         if not (exec_id.isascii() and exec_id.isalnum()):
             raise NotFoundError(f"No such exec instance: {exec_id}")
 
-        async def ask(engine: Engine) -> tuple[str, str] | None:
-            client = self.client(engine.address)
-            try:
-                response = await client.request(
-                    "GET", f"/exec/{exec_id}/json", timeout_s=_EXEC_LOOKUP_TIMEOUT_S
-                )
-            except EngineError:
-                return None
-            body: Any = response.json()
-            return engine.address, str(body.get("ContainerID", ""))
-
-        for found in await asyncio.gather(*(ask(engine) for engine in self.healthy_engines())):
-            if found is not None:
-                self.execs.add_at(exec_id, *found)
-                return found
+        asked = [
+            asyncio.create_task(self._exec_on(engine, exec_id), name=f"exec on {engine.name}")
+            for engine in self.healthy_engines()
+        ]
+        try:
+            for answer in asyncio.as_completed(asked):
+                if (found := await answer) is not None:
+                    self.execs.add_at(exec_id, *found)
+                    return found
+        finally:
+            for asking in asked:
+                asking.cancel()
         raise NotFoundError(f"No such exec instance: {exec_id}")
+
+    async def _exec_on(self, engine: Engine, exec_id: str) -> tuple[str, str] | None:
+        """The engine's address and the exec's container, if it is there."""
+        try:
+            client = self.client(engine.address)
+            found = await client.inspect_exec(exec_id, _EXEC_LOOKUP_TIMEOUT_S)
+        except (EngineError, ManagerError) as exc:
+            _log.debug("%s does not tell of exec %s: %s", engine.name, exec_id, exc)
+            return None
+        return engine.address, str(found.get("ContainerID", ""))
 
     async def find_image(self, reference: str) -> str:
         """Address of a healthy engine that has the image.

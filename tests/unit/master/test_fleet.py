@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -127,6 +128,63 @@ async def test_an_engine_that_leaves_while_it_is_pinged_does_not_answer(
     fleet._follow(set())
     async with asyncio.timeout(1):
         assert not await asking
+
+
+OTHER = "10.0.0.2:2375"
+EXEC = "e" * 64
+
+
+@pytest.fixture
+async def two(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Fleet]:
+    """A fleet of two healthy engines, the second of which has an exec."""
+    monkeypatch.setattr(Keeper, "run", lambda _: asyncio.sleep(60))
+    fleet._follow({ADDRESS, OTHER})
+    for address in (ADDRESS, OTHER):
+        fleet.state.put_engine(Engine(address, name=address, health=Health.HEALTHY))
+
+    async def has_it(_id: str, _timeout_s: float) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return {"ContainerID": "c1"}
+
+    monkeypatch.setattr(fleet._keepers[OTHER].client, "inspect_exec", has_it)
+    yield fleet
+    fleet._follow(set())
+
+
+async def test_an_exec_is_found_though_another_engine_hangs(
+    two: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs(_id: str, _timeout_s: float) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(two._keepers[ADDRESS].client, "inspect_exec", hangs)
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(1):
+        assert await two.find_exec(EXEC) == (OTHER, None)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= before
+
+
+async def test_an_exec_is_found_though_another_engine_leaves_just_now(
+    two: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_left = two.state.engine(ADDRESS)
+    assert has_left is not None
+    two._follow({OTHER})
+    still_there = two.healthy_engines()
+    monkeypatch.setattr(two, "healthy_engines", lambda: [has_left, *still_there])
+    assert await two.find_exec(EXEC) == (OTHER, None)
+
+
+async def test_who_stops_waiting_for_the_state_leaves_nothing_behind(two: Fleet) -> None:
+    two.touch_images(ADDRESS)  # nobody reads it: the keepers do nothing here
+    before = asyncio.all_tasks()
+    waiting = asyncio.create_task(two.settled())
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() <= before
 
 
 @pytest.mark.parametrize(
