@@ -235,3 +235,26 @@ def test_calls_that_wait_at_once_count_one_failure_and_cut_nothing(
         assert manager._is_healthy(pair[1].address)
         engines.call(pair[1].wake)
         assert stopping.answer().status == 204
+
+
+@pytest.mark.usefixtures("engines")
+def test_an_engine_that_is_lost_before_it_is_accepted_says_why(
+    pair: list[FakeEngine], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its containers are inspected when it is already half trusted."""
+
+    async def cuts(call: Call) -> None:
+        call.cut()
+
+    def error() -> str:
+        found = manager.thread.call(manager.fleet.state.engine, pair[0].address)
+        return "" if found is None or found.is_healthy else found.error
+
+    pair[0].on("GET /containers/.*/json", cuts)
+    with running_manager(*pair, healthy=False) as manager:
+        manager.wait_healthy(pair[1])
+        until(lambda: bool(error()), "its error is shown")
+        assert error() == "the engine closed the connection"
+        pair[0].forget_scripts()
+        manager.wait_healthy(pair[0])
+    assert "it starts again" not in caplog.text
