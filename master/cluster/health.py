@@ -11,9 +11,9 @@ A closed port is noticed within 5 s, an engine that accepts and never answers wi
   one is given `PING_DEADLINE_S`, and `failure_limit` = 3 of them, one right after the other, take
   3 + 3 x 2.5 = 10.5 s.
 
-Facts: behaviour.md 1.3. Two deviations from classic Swarm: a timeout is a failure too (there a
-hung engine stayed healthy for minutes), and an unhealthy engine is probed every few seconds
-(there the wait grew to hours).
+The states and the limit are classic Swarm's (docker/swarm 1.2.9, cluster/engine.go), with two
+deviations: a timeout is a failure too (there a hung engine stayed healthy for minutes), and an
+unhealthy engine is probed every few seconds (there the wait grew to hours).
 """
 
 from __future__ import annotations
@@ -48,8 +48,6 @@ _LARGEST_DOUBLING = 16
 class Answered:
     """It answered, in whatever words: an HTTP error is an answer too."""
 
-    duration_s: float = 0.0
-    """How long it took: for figures only, no rule looks at it."""
     is_refresh: bool = False
     """The answer was a full list that is now in the state: ``UpdatedAt`` moves."""
 

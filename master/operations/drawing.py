@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
 from engine.errors import EngineError
+from engine.paths import in_path
 from master.cluster.placing.drawn_ports import PortDesk, publishes_all
 from master.errors import ManagerError
 from master.supervisor.fleet import Fleet
@@ -44,7 +44,7 @@ class PortDrawer:
         try:
             client = self._fleet.client(await self._fleet.find_image(image))
             answer = await client.request(
-                "GET", f"/images/{quote(image, safe='/:@')}/json", timeout_s=_INSPECT_TIMEOUT_S
+                "GET", f"/images/{in_path(image)}/json", timeout_s=_INSPECT_TIMEOUT_S
             )
             config = orjson.loads(answer.content).get("Config")
         except (EngineError, ManagerError, orjson.JSONDecodeError):

@@ -13,7 +13,7 @@ from master.cluster.images.holders import image_holders, newer_source
 from master.cluster.images.merge import failure
 from master.cluster.images.reference import parse_reference
 from master.cluster.model import ApiVersion, Engine
-from master.errors import ManagerError, UnavailableError
+from master.errors import ManagerError, NoHealthyNodeError
 from master.operations.hints import PlacementHints
 from master.operations.image_copy import ImageCopier
 from master.operations.progress import MergedProgress
@@ -63,11 +63,11 @@ class Puller:
         else wherever a container may be placed, or on one.
 
         Raises:
-            UnavailableError: no engine can be asked.
+            NoHealthyNodeError: no engine can be asked.
         """
         healthy = self._fleet.healthy_engines()
         if not healthy:
-            raise UnavailableError("No healthy node available in the cluster")
+            raise NoHealthyNodeError
         if self._scope == "all":
             return healthy
         hinted = self._hints.engines(call.client, call.reference)

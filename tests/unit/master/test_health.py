@@ -92,7 +92,7 @@ def test_an_answer_does_not_validate_a_pending_one() -> None:
 
 
 def test_an_uneventful_answer_changes_no_value() -> None:
-    assert observe(HEALTHY, Answered(0.1), NOW).engine is HEALTHY
+    assert observe(HEALTHY, Answered(), NOW).engine is HEALTHY
 
 
 def test_a_refresh_moves_updated_at() -> None:
