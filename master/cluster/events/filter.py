@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any
 
+from common.durations import parse_duration
 from master.cluster.events.broker import Event
 from master.cluster.filters import Filters, check_keys, label_test, parse_filters
+from master.cluster.model import SWARM_ID_LABEL
 from master.errors import BadRequestError
 from scheduler.wording import shorten
 
@@ -42,18 +43,6 @@ _DATE = re.compile(
     r"(?:(Z)|([+-])(\d\d):(\d\d))?",
     re.ASCII | re.IGNORECASE,
 )
-_DURATION = re.compile(r"([+-]?)((?:(?:\d{1,12}\.?\d{0,9}|\.\d{1,9})(?:ns|us|µs|μs|ms|s|m|h))+)")
-_DURATION_PART = re.compile(r"([\d.]+)(ns|us|µs|μs|ms|s|m|h)")
-_UNIT_NS = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,
-    "μs": 1_000,
-    "ms": 1_000_000,
-    "s": _NANO,
-    "m": 60 * _NANO,
-    "h": 3600 * _NANO,
-}
 
 
 class EventFilter:
@@ -134,10 +123,10 @@ def parse_time_ns(value: str, now: float) -> int:
         return seconds * _NANO + fraction
     if match := _DATE.fullmatch(value):
         return _date_ns(match, value)
-    if match := _DURATION.fullmatch(value):
-        sign = 1 if match[1] == "-" else -1
-        return int(now * _NANO) + sign * _duration_ns(match[2], value)
-    raise _bad_time(value)
+    try:
+        return int(now * _NANO) - round(parse_duration(value) * _NANO)
+    except ValueError as exc:
+        raise _bad_time(value) from exc
 
 
 def parse_time(value: str, now: float) -> float:
@@ -186,7 +175,7 @@ def _without_node(wanted: frozenset[str], event: Event) -> list[str]:
 
 
 def _is_swarm_id(wanted: frozenset[str], event: Event) -> bool:
-    swarm_id = _attribute(event, "com.docker.swarm.id")
+    swarm_id = _attribute(event, SWARM_ID_LABEL)
     return bool(swarm_id) and not wanted.isdisjoint({swarm_id, swarm_id[:_SHORT_ID]})
 
 
@@ -226,15 +215,6 @@ def _date_ns(match: re.Match[str], value: str) -> int:
     except (ValueError, OverflowError) as exc:
         raise _bad_time(value) from exc
     return seconds * _NANO + int((match[7] or "").ljust(9, "0"))
-
-
-def _duration_ns(text: str, value: str) -> int:
-    total = Decimal(0)
-    for number, unit in _DURATION_PART.findall(text):
-        if number.count(".") > 1:
-            raise _bad_time(value)
-        total += Decimal(number) * _UNIT_NS[unit]
-    return int(total)
 
 
 def _bad_time(value: str) -> BadRequestError:
