@@ -10,11 +10,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
 from engine.lines import lines_of
-from master.cluster.images.holders import is_digest, sources_for
+from engine.paths import in_path
+from master.cluster.images.holders import image_holders, is_digest, sources_for
 from master.cluster.images.merge import failure
 from master.cluster.model import Engine
 from master.errors import ManagerError
@@ -24,7 +25,8 @@ _log = logging.getLogger(__name__)
 
 _STALL_LIMIT_S = 60.0
 """A source that has begun to send sends on; its disk may be slow, but not that slow."""
-_Key = tuple[str, str]
+
+_Key = tuple[str, str, str]
 
 
 @dataclass
@@ -41,9 +43,9 @@ class ImageCopier:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._jobs: dict[_Key, _Job] = {}
-        """(target, reference) to the copy that brings it there."""
-        self._lanes: dict[_Key, asyncio.Lock] = {}
-        """(source, target) to who may send now."""
+        """(target, reference, image ID) to the copy that brings it there."""
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        """(source, target): who may send now; (target, reference): who may give that name now."""
 
     async def bring(self, reference: str, target: Engine) -> bool:
         """Copy an image to *target* from whoever has it.
@@ -57,9 +59,10 @@ class ImageCopier:
         if is_digest(reference):
             return False
         failed: EngineError | None = None
+        holders = image_holders(self._fleet.state, reference)
         for source in sources_for(self._fleet.state, reference, target):
             try:
-                await self.copy(reference, source, target)
+                await self.copy(reference, holders[source.address].id, source, target)
             except (EngineError, ManagerError) as exc:
                 failed = EngineError(target.address, f"no copy from {source.name}: {exc}")
                 _log.warning("%s has %s of %s", target.name, failed, reference)
@@ -69,14 +72,23 @@ class ImageCopier:
             raise failed
         return False
 
-    async def copy(self, reference: str, source: Engine, target: Engine) -> None:
-        """Copy an image, or wait for the copy that is on its way.
+    async def copy(self, reference: str, image_id: str, source: Engine, target: Engine) -> None:
+        """Copy an image, or wait for the copy of this very image that is on its way.
+
+        A tag may be given to another image while the first one is copied: the two go one after the
+        other, and the name is that one's which was asked for last.
+
+        Args:
+            reference: what it is called, there as here.
+            image_id: which one that is now, as *source* has it; empty if it names several.
+            source: has it.
+            target: shall have it.
 
         Raises:
             EngineError: one of the two failed; nothing of it stays on the target.
             ManagerError: one of the two has left the cluster.
         """
-        key = (target.address, reference)
+        key = (target.address, reference, image_id)
         if (job := self._jobs.get(key)) is None:
             name = f"copy of {reference} to {target.name}"
             task = asyncio.create_task(self._in_turn(reference, source, target), name=name)
@@ -93,12 +105,15 @@ class ImageCopier:
                     del self._jobs[key]
 
     async def _in_turn(self, reference: str, source: Engine, target: Engine) -> None:
-        lane = self._lanes.setdefault((source.address, target.address), asyncio.Lock())
-        async with lane:
-            await self._transfer(reference, source, target)
+        # In this order: who may send waits for nobody.
+        naming = self._turns.setdefault((target.address, reference), asyncio.Lock())
+        async with naming:
+            sending = self._turns.setdefault((source.address, target.address), asyncio.Lock())
+            async with sending:
+                await self._transfer(reference, source, target)
 
     async def _transfer(self, reference: str, source: Engine, target: Engine) -> None:
-        path = f"/images/{quote(reference, safe='/:@')}/get"
+        path = f"/images/{in_path(reference)}/get"
         saving = self._fleet.client(source.address).stream("GET", path)
         async with saving as pieces:
             loading = self._fleet.client(target.address).stream(

@@ -79,7 +79,7 @@ class Images:
         skipped = {engine.address for engine in skip}
         for engine in others_with_tag(self._fleet.state, tag, source, image_id):
             if engine.address not in skipped:
-                await self._copier.copy(tag, source, engine)
+                await self._copier.copy(tag, image_id, source, engine)
 
     async def remove(
         self, reference: str, query: Pairs, version: ApiVersion
@@ -156,8 +156,9 @@ class Images:
 
     async def _collect_one(self, reference: str, holders: frozenset[str], target: Engine) -> None:
         source = self._fleet.healthy_engine(min(holders))
+        found = image_holders(self._fleet.state, reference).get(source.address)
         try:
-            await self._copier.copy(reference, source, target)
+            await self._copier.copy(reference, found.id if found else "", source, target)
         except EngineError as exc:
             raise ManagerError(
                 f"Unable to bring all images to one engine: {reference} from {source.name}"

@@ -128,8 +128,9 @@ class Puller:
         source = newer_source(self._fleet.state, image, engine)
         if source is None:
             return
+        image_id = image_holders(self._fleet.state, image)[source.address].id
         try:
-            await self._copier.copy(image, source, engine)
+            await self._copier.copy(image, image_id, source, engine)
         except (EngineError, ManagerError) as exc:
             _log.warning("%s keeps its older %s: %s", engine.name, image, exc)
 

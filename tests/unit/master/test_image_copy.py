@@ -16,6 +16,7 @@ from master.operations import image_copy
 from master.operations.image_copy import ImageCopier
 
 APP = "sha256:" + "a" * 64
+NEWER = "sha256:" + "b" * 64
 SOURCE, TARGET = "10.0.0.1:2375", "10.0.0.2:2375"
 
 
@@ -104,7 +105,7 @@ def engine(fleet: Fleet, address: str) -> Engine:
 
 
 async def copy(fleet: Fleet, copier: ImageCopier) -> None:
-    await copier.copy("app:1", engine(fleet, SOURCE), engine(fleet, TARGET))
+    await copier.copy("app:1", APP, engine(fleet, SOURCE), engine(fleet, TARGET))
 
 
 async def test_what_is_saved_is_loaded(fleet: Fleet, copier: ImageCopier) -> None:
@@ -127,11 +128,39 @@ async def test_twenty_who_want_it_share_one_copy(fleet: Fleet, copier: ImageCopi
     assert fleet.clients[SOURCE].saves == 2
 
 
+async def test_who_wants_the_tags_new_image_does_not_get_the_old_one(
+    fleet: Fleet, copier: ImageCopier
+) -> None:
+    """The tag is given to another image while the first one is on its way."""
+    source, target = fleet.clients[SOURCE], fleet.clients[TARGET]
+    source.gate.clear()
+    older = asyncio.create_task(copy(fleet, copier))
+    await asyncio.sleep(0.01)
+    other = Client()
+    other.pieces = [b"new"]
+    third = "10.0.0.3:2375"
+    fleet.clients[third] = other
+    maker = Engine(address=third, id=third, name=third, health=Health.HEALTHY)
+    newer = asyncio.create_task(copier.copy("app:1", NEWER, maker, engine(fleet, TARGET)))
+    await asyncio.sleep(0.01)
+    assert not newer.done()
+    source.gate.set()
+    await asyncio.gather(older, newer)
+    assert target.loaded == [b"onetwo", b"new"]  # the name is the newer one's
+
+
+async def test_who_may_go_when_is_forgotten(fleet: Fleet, copier: ImageCopier) -> None:
+    await asyncio.gather(*(copy(fleet, copier) for _ in range(3)))
+    await asyncio.sleep(0)
+    assert not copier._jobs
+    assert not dict(copier._turns)
+
+
 async def test_one_at_a_time_between_two_engines(fleet: Fleet, copier: ImageCopier) -> None:
     source, target = engine(fleet, SOURCE), engine(fleet, TARGET)
     for client in fleet.clients.values():
         client.stream = _any_image(client)  # type: ignore[method-assign]
-    await asyncio.gather(*(copier.copy(f"app:{n}", source, target) for n in range(5)))
+    await asyncio.gather(*(copier.copy(f"app:{n}", APP, source, target) for n in range(5)))
     assert (fleet.clients[SOURCE].saves, fleet.clients[SOURCE].most_saving) == (5, 1)
 
 
