@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from master.cluster.lenient import as_list, as_mapping, as_texts
+
 Info = Mapping[str, Any]
 
 _IF_EQUAL = {
@@ -72,11 +74,11 @@ def merged_info(infos: Sequence[Info]) -> dict[str, Any]:
         **{key: majority(infos, key, default) for key, default in _MAJORITY.items()},
         **_options(infos),
         **{key: _if_equal(infos, key, _UNKNOWN_COMMIT) for key in _COMMITS},
-        "DriverStatus": _in_all([_list(info, "DriverStatus") for info in infos]),
-        "SecurityOptions": _in_all([_list(info, "SecurityOptions") for info in infos]),
-        "Plugins": _plugins([_mapping(info, "Plugins") for info in infos]),
-        "Runtimes": _union([_mapping(info, "Runtimes") for info in infos]) or {"runc": {}},
-        "RegistryConfig": _registries([_mapping(info, "RegistryConfig") for info in infos]),
+        "DriverStatus": _in_all([as_list(info.get("DriverStatus")) for info in infos]),
+        "SecurityOptions": _in_all([as_list(info.get("SecurityOptions")) for info in infos]),
+        "Plugins": _plugins([as_mapping(info.get("Plugins")) for info in infos]),
+        "Runtimes": _union([as_mapping(info.get("Runtimes")) for info in infos]) or {"runc": {}},
+        "RegistryConfig": _registries([as_mapping(info.get("RegistryConfig")) for info in infos]),
         "Warnings": _warnings(infos),
         "Swarm": _NO_SWARM_MODE,
         "IndexServerAddress": "https://index.docker.io/v1/",
@@ -124,7 +126,9 @@ def _union(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _plugins(plugins: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    by_kind = {kind: _in_all([_list(each, kind) for each in plugins]) for kind in _PLUGIN_KINDS}
+    by_kind = {
+        kind: _in_all([as_list(each.get(kind)) for each in plugins]) for kind in _PLUGIN_KINDS
+    }
     return {**by_kind, "Authorization": None}
 
 
@@ -132,23 +136,21 @@ def _registries(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         **_union(configs),
         "InsecureRegistryCIDRs": _texts(configs, "InsecureRegistryCIDRs"),
-        "IndexConfigs": _union(_mapping(config, "IndexConfigs") for config in configs),
+        "IndexConfigs": _union(as_mapping(config.get("IndexConfigs")) for config in configs),
         "Mirrors": _texts(configs, "Mirrors"),
     }
 
 
 def _texts(bodies: Iterable[Mapping[str, Any]], key: str) -> list[str]:
-    found = (text for body in bodies for text in _list(body, key) if isinstance(text, str))
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(text for body in bodies for text in as_texts(body.get(key))))
 
 
 def _warnings(infos: Iterable[Info]) -> list[str]:
     """Return each warning once, with the nodes that gave it."""
     nodes: dict[str, list[str]] = {}
     for info in infos:
-        for warning in _list(info, "Warnings"):
-            if isinstance(warning, str):
-                nodes.setdefault(warning, []).append(str(info.get("Name", "")))
+        for warning in as_texts(info.get("Warnings")):
+            nodes.setdefault(warning, []).append(str(info.get("Name", "")))
     return [f"{_some(names)}: {warning}" for warning, names in nodes.items()]
 
 
@@ -156,13 +158,3 @@ def _some(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_NAMES_SHOWN])
     rest = len(names) - _NAMES_SHOWN
     return f"{shown} and {rest} more" if rest > 0 else shown
-
-
-def _list(body: Mapping[str, Any], key: str) -> list[Any]:
-    value = body.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _mapping(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = body.get(key)
-    return value if isinstance(value, dict) else {}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from master.cluster.images.listing import merged
+from master.cluster.lenient import as_list
 from master.cluster.rows import image_from_row
 
 Answer = tuple[str, Any]
@@ -93,11 +94,7 @@ def _merged_kind(key: str, found: Sequence[Answer], shown_name: ShownName) -> di
 
 
 def _rows(key: str, found: Sequence[Answer], shown_name: ShownName) -> list[Any]:
-    rows = [
-        (address, row)
-        for address, value in found
-        for row in (value if isinstance(value, list) else ())
-    ]
+    rows = [(address, row) for address, value in found for row in as_list(value)]
     if key in _IMAGES:
         return _images(rows)
     if key in _VOLUMES:
