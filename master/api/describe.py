@@ -15,7 +15,8 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from common.version import VERSION
-from master.api.describe_answers import ANSWERS, BODIES, JSON, REQUEST_HEADERS, errors
+from master.api.answers import JSON
+from master.api.describe_answers import ANSWERS, BODIES, REQUEST_HEADERS, errors
 from master.api.describe_queries import parameters
 from master.api.describe_schemas import SCHEMAS, ref
 from master.route_table import Edit, How, Route

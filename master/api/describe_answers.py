@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from master.api.answers import JSON
 from master.api.describe_schemas import Schema, listed, ref
 from master.route_table import How, Route, Subject
 
 Key = tuple[str, str]
 """Method and path."""
 
-JSON = "application/json"
 JSON_LINES = ("application/jsonl", "application/x-ndjson")
 TAR = "application/x-tar"
 RAW = "application/vnd.docker.raw-stream"

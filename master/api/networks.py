@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from master.api.answers import json_answer
 from master.api.deps import Query, TheManager, Version
 from master.api.json_body import json_body
 from master.operations.networks import Told
 
 router = APIRouter(tags=["networks"])
 
-JSON = "application/json"
-
 
 def _answer(told: Told) -> Response:
-    return Response(told.body, media_type=JSON, headers=dict(told.headers))
+    return json_answer(told.body, headers=told.headers)
 
 
 @router.get("/networks")
@@ -27,13 +26,13 @@ async def networks(manager: TheManager, query: Query) -> Response:
 async def create(request: Request, manager: TheManager, version: Version) -> Response:
     """``POST /networks/create``: a bridge is made on one engine now, on others when needed."""
     body = await json_body(request)
-    return Response(await manager.networks.create(body, version), 201, media_type=JSON)
+    return json_answer(await manager.networks.create(body, version), 201)
 
 
 @router.post("/networks/prune")
 async def prune(manager: TheManager, query: Query) -> Response:
     """``POST /networks/prune``: on every engine."""
-    return Response(await manager.networks.prune(query), media_type=JSON)
+    return json_answer(await manager.networks.prune(query))
 
 
 @router.get("/networks/{reference:path}")
