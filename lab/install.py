@@ -22,7 +22,7 @@ _TOOLS = {"ip": "iproute2", "iptables": "iptables", "ps": "procps"}
 """What hosts and engines call, and the package it is in; `docker top` is the host's ps."""
 _SYSTEM_PYTHON = Path("/usr/bin/python3")
 """Debian's own: compose 1.29 is a program for it, whatever Python runs the lab."""
-_SYSTEM_DOCKER = Path("/usr/bin/docker")
+_SYSTEM_DOCKER = "/usr/bin/docker"
 _ELF_SEGMENT_INTERPRETER = 3
 
 
@@ -39,6 +39,8 @@ class Programs:
     haproxy: Path
     nginx: Path
     """Its prefix has ``modules/ngx_stream_module.so``."""
+    current_docker: Path
+    """The docker command of generation 28."""
     older_docker: Path
     """The docker command of generation 20.10."""
     newer_docker: Path
@@ -101,6 +103,7 @@ _PARCELS = {
     "busybox": parcels.BUSYBOX,
     "haproxy": parcels.HAPROXY,
     "nginx": parcels.NGINX,
+    "current_docker": parcels.CURRENT_DOCKER,
     "older_docker": parcels.OLDER_DOCKER,
     "newer_dockerd": parcels.NEWER_DOCKER,
     "compose_v1": parcels.COMPOSE_V1,
@@ -121,7 +124,8 @@ def _look() -> dict[str, Path | None]:
         "consul": _on_path("consul") or unpacked["consul"],
         "registry": _on_path("docker-registry") or unpacked["registry"],
         "busybox": _static_busybox() or unpacked["busybox"],
-        "older_docker": _older_docker() or unpacked["older_docker"],
+        "current_docker": _client("docker", parcels.CURRENT_CLIENT) or unpacked["current_docker"],
+        "older_docker": _client(_SYSTEM_DOCKER, parcels.OLDER_CLIENT) or unpacked["older_docker"],
         "newer_docker": usr and usr / "bin" / "docker",
         "plugins": usr and usr / "libexec" / "docker" / "cli-plugins",
     }
@@ -151,12 +155,13 @@ def _static_busybox() -> Path | None:
     return installed if installed is not None and _is_static(installed) else None
 
 
-def _older_docker() -> Path | None:
-    """Return the system's docker command if it is of the older generation."""
-    if not _SYSTEM_DOCKER.exists():
+def _client(name: str, generation: str) -> Path | None:
+    """Return the docker command called *name* if it is there and of that generation."""
+    program = _on_path(name)
+    if program is None:
         return None
-    done = subprocess.run([_SYSTEM_DOCKER, "--version"], capture_output=True, text=True, check=True)
-    return _SYSTEM_DOCKER if f" {parcels.OLDER_CLIENT}." in done.stdout else None
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return program if f" {generation}." in done.stdout else None
 
 
 def _is_static(program: Path) -> bool:

@@ -13,6 +13,8 @@ from lab import apt
 
 OLDER_CLIENT = "20.10"
 """The generation of Debian 12's docker command."""
+CURRENT_CLIENT = "28"
+"""The generation of the docker command that most people have today."""
 _LIBRARIES = """\
 export LD_LIBRARY_PATH="$here/usr/lib/$(uname -m)-linux-gnu"
 """
@@ -108,6 +110,13 @@ NEWER_DOCKER = Parcel(
     suite="trixie",
 )
 OLDER_DOCKER = Parcel("docker-20.10", ("docker.io",), ("usr/bin/docker",), suite=_LAB_DEBIAN)
+CURRENT_DOCKER = Parcel(
+    "docker-28",
+    ("docker-cli",),
+    ("usr/bin/docker",),
+    # Ships docker-cli 28.5.2, which asks for no newer libc than Debian 12's.
+    suite="forky",
+)
 HAPROXY = Parcel(
     "haproxy",
     ("haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"),

@@ -30,6 +30,7 @@ from urllib.parse import quote
 from lab.cluster import Lab
 from lab.http import Answer, call
 from lab.install import cache_folder
+from lab.parcels import CURRENT_DOCKER, OLDER_DOCKER
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PREPARE = "run `make setup`"
@@ -148,17 +149,21 @@ def docker_config() -> str:
 
 @cache
 def docker_clients() -> dict[str, Path]:
-    """Every docker client of this machine, by version; the one on PATH comes first."""
+    """Every docker client of this machine, by version; today's generation comes first."""
+    cache = cache_folder()
     on_path = shutil.which("docker")
     places = [
-        Path(on_path) if on_path else Path("/usr/bin/docker"),
+        # Fetched only where the one on PATH is of another generation.
+        CURRENT_DOCKER.find(cache),
+        on_path and Path(on_path),
         Path("/usr/bin/docker"),
         Path("/usr/local/bin/docker"),
-        cache_folder() / "trixie" / "usr" / "bin" / "docker",
+        OLDER_DOCKER.find(cache),
+        cache / "trixie" / "usr" / "bin" / "docker",
     ]
     found: dict[str, Path] = {}
     for place in places:
-        if place.exists():
+        if place and place.exists():
             found.setdefault(_version_of(place), place)
     return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import apt
+from lab import apt, install
 from lab.parcels import COMPOSE_V1, HAPROXY, NGINX, Parcel
 
 _PARCEL = Parcel(
@@ -74,3 +74,15 @@ def test_the_first_program_that_exists_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("parcel", [HAPROXY, NGINX, COMPOSE_V1], ids=lambda one: one.folder)
 def test_a_program_with_parts_of_its_own_has_a_launcher(parcel: Parcel) -> None:
     assert parcel.programs == tuple(parcel.launchers)
+
+
+def test_a_client_counts_for_the_generation_that_it_says_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = tmp_path / "docker"
+    client.write_text("#!/bin/sh\necho 'Docker version 28.5.2+dfsg4, build 9cc6dea'\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert install._client("docker", "28") == client
+    assert install._client("docker", "20.10") is None
+    assert install._client("no-such-docker", "28") is None
