@@ -49,6 +49,8 @@ class Programs:
     """Engine 26.1 (its ``docker-proxy`` lies in the same folder)."""
     compose_v1: Path
     """The ``docker-compose`` 1.29 of its own, written in Python."""
+    systemd_analyze: Path
+    """Checks unit files; systemd itself is not run."""
     plugins: Path
     """Folder with the CLI plug-ins ``docker-compose`` and ``docker-buildx``."""
 
@@ -107,6 +109,7 @@ _PARCELS = {
     "older_docker": parcels.OLDER_DOCKER,
     "newer_dockerd": parcels.NEWER_DOCKER,
     "compose_v1": parcels.COMPOSE_V1,
+    "systemd_analyze": parcels.SYSTEMD_ANALYZE,
 }
 """Field of `Programs` to the parcel that has it."""
 
@@ -127,6 +130,7 @@ def _look() -> dict[str, Path | None]:
         "current_docker": _client("docker", parcels.CURRENT_CLIENT) or unpacked["current_docker"],
         "older_docker": _client(_SYSTEM_DOCKER, parcels.OLDER_CLIENT) or unpacked["older_docker"],
         "newer_docker": usr and usr / "bin" / "docker",
+        "systemd_analyze": _on_path("systemd-analyze") or unpacked["systemd_analyze"],
         "plugins": usr and usr / "libexec" / "docker" / "cli-plugins",
     }
 

@@ -30,6 +30,11 @@ _COMPOSE_V1 = """\
 export PYTHONPATH="$here/usr/lib/python3/dist-packages:$here/usr/lib/python3.11"
 exec /usr/bin/python3 -S "$here/usr/bin/docker-compose" "$@"
 """
+_SYSTEMD_ANALYZE = """\
+libraries="$here/usr/lib/$(uname -m)-linux-gnu"
+export LD_LIBRARY_PATH="$libraries/systemd:$libraries:$here/lib/$(uname -m)-linux-gnu"
+exec "$here/usr/bin/systemd-analyze" "$@"
+"""
 _COMPOSE_V1_MODULES = (
     "attr",
     "cached-property",
@@ -137,4 +142,11 @@ COMPOSE_V1 = Parcel(
     ("docker-compose",),
     suite=_LAB_DEBIAN,
     launchers={"docker-compose": _COMPOSE_V1},
+)
+SYSTEMD_ANALYZE = Parcel(
+    "systemd",
+    ("systemd", "libsystemd-shared", "libapparmor1", "libip4tc2", "libkmod2", "libseccomp2"),
+    ("run-systemd-analyze",),
+    suite=_LAB_DEBIAN,
+    launchers={"run-systemd-analyze": _SYSTEMD_ANALYZE},
 )
