@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -37,9 +36,7 @@ class Drainer:
         if not ends_it(method, path, query, known.config.stop_signal):
             yield
             return
-        async with self._marks.mark(container.id, seconds) as is_marked:
-            if is_marked:
-                await asyncio.sleep(seconds)
+        async with self._marks.drained(container.id, seconds):
             yield
 
     async def aclose(self) -> None:

@@ -89,8 +89,8 @@ async def test_a_manager_may_see_engines_and_drain(guarded: Guarded) -> None:
     marks = DrainMarks(ConsulHTTP(guarded.target("manager", "services")), "services")
     try:
         assert await anext(watch) == {ENGINE}
-        async with marks.mark(container_id(1), 1) as is_marked:
-            assert is_marked
+        async with marks.drained(container_id(1), 0.1):
+            assert guarded.server.key(f"services/.drain/{container_id(1)}")["Session"]
     finally:
         await watch.aclose()
         await discovery.aclose()

@@ -36,6 +36,18 @@ def test_the_mark_stands_while_the_container_still_runs(
     until(lambda: consul("GET", MARKS).status == 404, 5, "no mark")
 
 
+def test_a_second_stop_does_not_cut_the_first_ones_time_short(
+    docker: Cli, api: Api, consul: Api, draining: str
+) -> None:
+    with docker.start("stop", "web") as first:
+        until(lambda: consul("GET", MARKS).status == 200, 2, "a drain mark")
+        with docker.start("rm", "-f", "web") as second:
+            time.sleep(1)
+            assert api.get(f"/containers/{draining}/json")["State"]["Running"]
+            assert (first.wait(20), second.wait(20)) == (0, 0)
+    until(lambda: consul("GET", MARKS).status == 404, 5, "no mark")
+
+
 @pytest.mark.parametrize("signal", ["USR1", "10"])
 def test_signals_that_end_nothing_are_passed_on_at_once(
     docker: Cli, consul: Api, draining: str, signal: str
