@@ -66,8 +66,11 @@ def plan(parsed: Parsed) -> Plan:
     uri = _discovery(parsed, notices, warnings)
     options = discovery_options(parsed)
     target = parse_uri(uri, options, environ=parsed.environ)
-    if isinstance(target, ConsulTarget) and target.token:
-        options["kv.token"] = target.token
+    services = _services(parsed, options, target)
+    for consul in (target, services):
+        # Settings are all that the manager looks at: not the environment.
+        if isinstance(consul, ConsulTarget) and consul.token:
+            options["kv.token"] = consul.token
     _check_retired(parsed)
     _check_replication(parsed, target)
     cluster = _cluster_options(parsed, warnings)
@@ -93,7 +96,7 @@ def plan(parsed: Parsed) -> Plan:
             pull_scope=_pull_scope(parsed),
             refresh_on_node_filter=parsed.is_on("refresh-on-node-filter"),
             container_name_refresh_filter=parsed.text("container-name-refresh-filter"),
-            services=_services(parsed, options, target),
+            services="" if services is None else str(services),
             publish_address=publish.address,
             publish_ports=publish.ports,
             log_level=log_level(parsed),
@@ -125,13 +128,15 @@ def _discovery(parsed: Parsed, notices: list[str], warnings: list[str]) -> str:
     return f"nodes://{endpoint}"
 
 
-def _services(parsed: Parsed, options: dict[str, str], discovery: Target) -> str:
+def _services(parsed: Parsed, options: dict[str, str], discovery: Target) -> ConsulTarget | None:
+    """Return where the agents keep services: beside the cluster, or where the flag says."""
     uri = parsed.text("services")
-    if not uri and isinstance(discovery, ConsulTarget):
-        return str(replace(discovery, prefix="services"))
-    if uri and not isinstance(parse_uri(uri, options, environ=parsed.environ), ConsulTarget):
+    target = parse_uri(uri, options, environ=parsed.environ) if uri else discovery
+    if isinstance(target, ConsulTarget):
+        return target if uri else replace(target, prefix="services")
+    if uri:
         raise UsageError("--services must be a consul:// address, as the agents' is")
-    return uri
+    return None
 
 
 def _publish(text: str) -> _Publish:

@@ -1,8 +1,10 @@
 """What the operating guide tells people to copy works: Consul's policies, the managers' proxy."""
 
 import asyncio
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,7 @@ from discovery.consul_http import ConsulHTTP
 from discovery.errors import DiscoveryUnavailableError
 from discovery.opening import open_discovery
 from discovery.uri import ConsulTarget
+from lab.http import call
 from lab.install import find
 from services.marks import DrainMarks
 
@@ -95,6 +98,42 @@ async def test_a_manager_may_see_engines_and_drain(guarded: Guarded) -> None:
         await watch.aclose()
         await discovery.aclose()
         await marks.aclose()
+
+
+async def test_a_manager_without_a_discovery_in_consul_drains_with_its_token(
+    guarded: Guarded, unused_tcp_port: int
+) -> None:
+    """The token comes from the environment, as it may for every other program."""
+    engine = FakeEngine()
+    await engine.start()
+    web = add(engine, 1, "web", env={"SERVICE_DRAIN": "1s"})
+    port = guarded.server.ports["http"]
+    place = f"127.0.0.1:{unused_tcp_port}"
+    manager = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "swarm", "manage", "-H", f"tcp://{place}"),
+        *("--services", f"consul://127.0.0.1:{port}/services", f"nodes://{engine.address}"),
+        env={**os.environ, "CONSUL_HTTP_TOKEN": guarded.tokens["manager"]},
+        cwd=GUIDE.parents[1],
+    )
+    try:
+        await until(lambda: is_listed(place, web), "the container", timeout_s=30)
+        stop = asyncio.create_task(
+            asyncio.to_thread(call, "POST", place, "/containers/web/stop", timeout_s=20)
+        )
+        mark = f"services/.drain/{web}"
+        await until(lambda: mark in guarded.server.keys(), "the mark")  # noqa: SIM118
+        assert (await stop).status == 204
+    finally:
+        manager.terminate()
+        await manager.wait()
+        await engine.stop()
+
+
+def is_listed(manager: str, container: str) -> bool:
+    try:
+        return container.encode() in call("GET", manager, "/containers/json").body
+    except OSError:
+        return False
 
 
 async def test_a_router_may_read_services_and_nothing_else(guarded: Guarded) -> None:

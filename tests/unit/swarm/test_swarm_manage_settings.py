@@ -131,6 +131,14 @@ def test_the_environment_gives_discovery_hosts_and_token() -> None:
     assert "'t'" not in repr(settings)
 
 
+def test_the_token_in_the_environment_is_for_the_services_too() -> None:
+    given = ("--services", "consul://other:1/apps", "nodes://a:1")
+    settings = planned(*given, CONSUL_HTTP_TOKEN="t").settings
+    assert settings.discovery_opts == {"kv.token": "t"}
+    settings = planned("--discovery-opt", "kv.token=u", *given, CONSUL_HTTP_TOKEN="t").settings
+    assert settings.discovery_opts == {"kv.token": "u"}
+
+
 def test_without_discovery_the_local_engine_is_a_cluster_of_one() -> None:
     local = planned()
     assert local.settings.discovery == "nodes://unix:///var/run/docker.sock"
