@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 from discovery_consul_server import ConsulServer
 from fakes.engine import FakeEngine
-from registrator_tools import add, container_id, registering, until
+from registrator_tools import add, container_id, registering, tell, until
 
 from discovery.base import Address
 from discovery.consul_http import ConsulHTTP
@@ -55,10 +55,12 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     server.headers = {"X-Consul-Token": ROOT}
     server.start()
     tokens = {}
-    for who in ("agent", "manager", "router"):
+    for who in ("agent", "manager", "router", "catalog"):
         rules = block(f"policy: {who}")
         assert server.call("PUT", "/acl/policy", {"Name": who, "Rules": rules}).is_success
-        token = server.call("PUT", "/acl/token", {"Policies": [{"Name": who}]})
+        # The catalog's is one more for an agent.
+        policies = [{"Name": name} for name in {"catalog": ("agent", "catalog")}.get(who, (who,))]
+        token = server.call("PUT", "/acl/token", {"Policies": policies})
         tokens[who] = token.json()["SecretID"]
     yield Guarded(server, tokens)
     server.stop()
@@ -82,6 +84,69 @@ async def test_an_agent_may_join_and_register(guarded: Guarded) -> None:
         await engine.stop()
     left = guarded.server.keys()
     assert not [key for key in left if key.startswith("swarm/")]
+
+
+async def test_an_agent_may_fill_the_catalog_with_one_right_more(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = FakeEngine()
+    await engine.start()
+    web = add(engine, 1, "web-1", labels={"SERVICE_CHECK_TCP": "true"})
+    services = guarded.target("catalog", "services")
+
+    def registered() -> bool:
+        return "dockerhost01:web-1:80" in guarded.server.call("GET", "/agent/services").json()
+
+    try:
+        how = {"consul": services, "backend": "both", "leaves": True}
+        async with registering(guarded.server, engine, **how) as figures:
+            await until(lambda: registered() and figures.consul_up["catalog"])
+            await tell(engine, "kill", web, signal="15")
+            await until(lambda: not registered())
+            assert guarded.server.call("GET", "/agent/checks").json() == {}
+        alone = {**how, "consul": guarded.target("agent", "services")}
+        async with registering(guarded.server, engine, **alone) as figures:
+            await until(lambda: "permission denied" in caplog.text)
+            assert not figures.consul_up["catalog"]
+    finally:
+        await engine.stop()
+
+
+async def test_an_agent_reads_marks_and_writes_none(guarded: Guarded) -> None:
+    mark = f"services/.drain/{container_id(1)}"
+    assert guarded.server.call("PUT", f"/kv/{mark}", "x").is_success
+    http = ConsulHTTP(guarded.target("agent", "services"))
+    try:
+        assert [one.key for one in (await http.listing("services/.drain/")).entries] == [mark]
+        session = await http.create_session("allowed", ttl_s=20)
+        with pytest.raises(DiscoveryUnavailableError, match="permission denied"):
+            await http.acquire(mark, "x", flags=0, session=session)
+        await http.destroy_session(session)
+    finally:
+        await http.aclose()
+        guarded.server.call("DELETE", f"/kv/{mark}")
+
+
+@pytest.mark.parametrize(("node", "is_allowed"), [("test", True), ("another", False)])
+async def test_the_right_to_sessions_may_be_of_one_node(
+    guarded: Guarded, node: str, is_allowed: bool
+) -> None:
+    name = f"session-{node}"
+    rules = {"Name": name, "Rules": f'session "{node}" {{ policy = "write" }}'}
+    assert guarded.server.call("PUT", "/acl/policy", rules).is_success
+    token = guarded.server.call("PUT", "/acl/token", {"Policies": [{"Name": name}]}).json()
+    target = ConsulTarget(
+        "127.0.0.1", guarded.server.ports["http"], "services", "", token=token["SecretID"]
+    )
+    http = ConsulHTTP(target)
+    try:
+        if is_allowed:
+            await http.destroy_session(await http.create_session("x", ttl_s=20))
+        else:
+            with pytest.raises(DiscoveryUnavailableError, match="permission denied"):
+                await http.create_session("x", ttl_s=20)
+    finally:
+        await http.aclose()
 
 
 async def test_a_manager_may_see_engines_and_drain(guarded: Guarded) -> None:
