@@ -16,7 +16,7 @@ from master.cluster.rows import epoch
 _API_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})")
 _OLDEST_MINIMUM: ApiVersion = (1, 12)
 """What an engine accepts that doesn't say (before 17.06): its real minimum."""
-_NOTICEABLE_SKEW_S = 2.0
+NOTICEABLE_SKEW_S = 2.0
 """Below this, network delay and one-second resolution explain the difference (as classic)."""
 _SPEC_LABELS = (
     ("storagedriver", "Driver"),
@@ -122,7 +122,7 @@ def clock_skew(info: Mapping[str, Any], now: float) -> float:
     """Return this machine's clock minus the engine's, in seconds; 0 below two seconds."""
     theirs = epoch(info.get("SystemTime"))
     skew = now - theirs if theirs else 0.0
-    return skew if abs(skew) >= _NOTICEABLE_SKEW_S else 0.0
+    return skew if abs(skew) >= NOTICEABLE_SKEW_S else 0.0
 
 
 def parse_api_version(text: object) -> ApiVersion | None:

@@ -35,7 +35,7 @@ _DISORDER_NS = _NANO
 """An engine stamps an event before it queues for the stream: two may change places."""
 
 EventKey = tuple[str, int, str, str, str]
-"""Engine, time in nanoseconds, type, action, actor's ID: what makes two events the same."""
+"""Engine, its time in nanoseconds, type, action, actor's ID: what makes two events the same."""
 
 
 class SubscriberTooSlowError(UnavailableError):
@@ -49,10 +49,17 @@ class Event:
     raw: Mapping[str, Any]
     """The engine's message with our additions; unknown fields are in it."""
     time_nano: int
-    """Nanoseconds since the epoch, by the engine's clock."""
+    """Nanoseconds since the epoch, by this machine's clock."""
     engine: str
     """The engine's address."""
+    skew_ns: int = 0
+    """What the engine's clock is behind this machine's."""
     _encoded: dict[bool, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def stamp(self) -> int:
+        """Its time by the engine's own clock, which does not depend on when somebody compared."""
+        return self.time_nano - self.skew_ns
 
     @property
     def type(self) -> str:
@@ -85,7 +92,7 @@ class Event:
     @property
     def key(self) -> EventKey:
         """What makes it the same event when it is heard twice."""
-        return self.engine, self.time_nano, self.type, self.action, self.actor_id
+        return self.engine, self.stamp, self.type, self.action, self.actor_id
 
     def encode(self, api_version: ApiVersion) -> bytes:
         """Return it as one JSON line for a client of *api_version*; made once for each flavour."""
@@ -97,15 +104,32 @@ class Event:
         return line
 
 
-def encode_all(events: Iterable[Event], api_version: ApiVersion) -> bytes:
-    """Return *events* as JSON lines, for one write."""
-    return b"".join([event.encode(api_version) for event in events])
+def encode_all(events: Iterable[Event], api_version: ApiVersion, before: bytes = b"") -> bytes:
+    """Return *events* as JSON lines, for one write; *before* stands before each of them."""
+    return before.join([b"", *[event.encode(api_version) for event in events]])
 
 
 def event_from_message(message: dict[str, Any], engine: Engine) -> Event:
-    """Return the decorated event of one message from *engine*; *message* isn't changed."""
-    nano = _integer(message.get("timeNano")) or _integer(message.get("time")) * _NANO
-    return Event(decorate(message, engine), nano, engine.address)
+    """Return the decorated event of one message from *engine*; *message* isn't changed.
+
+    Like the age of a container, its time is told by this machine's clock: engines' clocks that
+    differ could neither be put in order nor be asked for "the last ten minutes".
+    """
+    stamp, skew_ns = _stamp(message), skew_of(engine)
+    decorated = decorate(message, engine)
+    if skew_ns and stamp:
+        decorated["time"] = (stamp + skew_ns) // _NANO
+        decorated["timeNano"] = stamp + skew_ns
+    return Event(decorated, stamp + skew_ns, engine.address, skew_ns)
+
+
+def skew_of(engine: Engine) -> int:
+    """Return how many nanoseconds the engine's clock is behind this machine's; 0 if it is not."""
+    return int(engine.clock_skew_s * _NANO)
+
+
+def _stamp(message: Mapping[str, Any]) -> int:
+    return _integer(message.get("timeNano")) or _integer(message.get("time")) * _NANO
 
 
 def decorate(message: dict[str, Any], engine: Engine) -> dict[str, Any]:
@@ -152,7 +176,7 @@ def engine_event(action: str, engine: Engine, now: float) -> Event:
         "time": nano // _NANO,
         "timeNano": nano,
     }
-    return event_from_message(message, engine)
+    return Event(decorate(message, engine), nano, engine.address)
 
 
 class EventBroker:
@@ -167,6 +191,7 @@ class EventBroker:
         self._limit = limit
         self._subscriptions: set[Subscription] = set()
         self._own: deque[Event] = deque(maxlen=_OWN_EVENTS_KEPT)
+        self._newest: dict[str, int] = {}
 
     @property
     def subscriber_count(self) -> int:
@@ -177,9 +202,15 @@ class EventBroker:
         """Hand *event* to every subscriber that wants it. Never waits, never raises."""
         if event.type == "swarm":
             self._own.append(event)
+        else:
+            self._newest[event.engine] = max(self.newest_stamp(event.engine), event.stamp)
         for subscription in tuple(self._subscriptions):
             if not subscription.offer(event):
                 self._subscriptions.discard(subscription)
+
+    def newest_stamp(self, engine: str) -> int:
+        """Return the latest time, by its own clock, that this engine has told of; 0 if of none."""
+        return self._newest.get(engine, 0)
 
     def own_past(self) -> list[Event]:
         """Return the cluster's own latest events, oldest first: a part for `merge_past`."""
@@ -287,14 +318,14 @@ class Deduplicator:
         self._newest: dict[str, int] = {}
         for event in past:
             self._keys.setdefault(event.engine, set()).add(event.key)
-            self._newest[event.engine] = max(self._newest.get(event.engine, 0), event.time_nano)
+            self._newest[event.engine] = max(self._newest.get(event.engine, 0), event.stamp)
 
     def is_new(self, event: Event) -> bool:
         """Whether *event* was not in the past."""
         keys = self._keys.get(event.engine)
         if keys is None:
             return True
-        if event.time_nano > self._newest[event.engine] + _DISORDER_NS:
+        if event.stamp > self._newest[event.engine] + _DISORDER_NS:
             # An engine tells in order of time, almost: nothing of its past comes again.
             del self._keys[event.engine]
             return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -115,6 +116,29 @@ def test_one_line_is_made_once_for_each_flavour() -> None:
 )
 def test_time(changes: dict[str, Any], nano: int) -> None:
     assert event_from_message({**OLD, **changes}, ENGINE).time_nano == nano
+
+
+@pytest.mark.parametrize("skew_s", [-3600.5, 8.25])
+def test_time_is_told_by_this_machines_clock(skew_s: float) -> None:
+    engine = replace(ENGINE, clock_skew_s=skew_s)
+    made = event_from_message(OLD, engine)
+    ours = NANO + int(skew_s * 10**9)
+    assert (made.time_nano, made.stamp) == (ours, NANO)
+    said = orjson.loads(made.encode((1, 40)))
+    assert (said["time"], said["timeNano"]) == (ours // 10**9, ours)
+
+
+def test_an_event_is_the_same_whenever_its_engines_clock_was_read() -> None:
+    first, second = (
+        event_from_message(OLD, replace(ENGINE, clock_skew_s=skew_s)) for skew_s in (8.0, 8.001)
+    )
+    assert first.time_nano != second.time_nano
+    assert not Deduplicator([first]).is_new(second)
+
+
+def test_own_events_have_this_machines_time_anyway() -> None:
+    made = engine_event("engine_connect", replace(ENGINE, clock_skew_s=60.0), 5.0)
+    assert made.time_nano == 5 * 10**9
 
 
 @pytest.mark.parametrize("action", ["engine_connect", "engine_disconnect", "engine_reconnect"])
@@ -249,6 +273,16 @@ def test_the_clusters_own_events_are_remembered() -> None:
     assert broker.own_past() == own[-256:]
 
 
+def test_the_newest_that_an_engine_told_of_is_known_by_its_own_clock() -> None:
+    broker = EventBroker()
+    assert broker.newest_stamp(ENGINE.address) == 0
+    behind = replace(ENGINE, clock_skew_s=60.0)
+    for nano in (NANO, NANO - 5):
+        broker.publish(event_from_message({**OLD, "timeNano": nano}, behind))
+    broker.publish(engine_event("engine_connect", behind, 4_000_000_000.0))
+    assert broker.newest_stamp(ENGINE.address) == NANO
+
+
 # Past and live
 
 
@@ -296,3 +330,4 @@ def test_another_engines_equal_event_is_another() -> None:
 def test_many_events_are_one_write() -> None:
     events = [event(1), event(2)]
     assert encode_all(events, (1, 52)) == b"".join(e.encode((1, 52)) for e in events)
+    assert encode_all(events, (1, 52), b"-") == b"".join(b"-" + e.encode((1, 52)) for e in events)
