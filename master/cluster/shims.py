@@ -28,6 +28,8 @@ _NONE_NAMES_UNTIL: ApiVersion = (1, 43)
 _RECURSIVE_READ_ONLY_SINCE: ApiVersion = (1, 44)
 _VIRTUAL_SIZE_UNTIL: ApiVersion = (1, 44)
 _LEGACY_EVENTS_UNTIL: ApiVersion = (1, 52)
+_EVENT_MEDIA_SINCE: ApiVersion = (1, 52)
+_EVENT_LINES_SINCE: ApiVersion = (1, 53)
 
 _LEGACY_EVENT_FIELDS = ("status", "id", "from")
 _HAVE_STATUS = frozenset({"container", "image"})
@@ -46,6 +48,14 @@ def reference_filter(params: Mapping[str, str], client: ApiVersion) -> tuple[str
 def event_flavour(client: ApiVersion) -> bool:
     """Whether *client* gets events without ``status``, ``id`` and ``from``: from 1.52 on."""
     return client >= _LEGACY_EVENTS_UNTIL
+
+
+def event_media(client: ApiVersion) -> tuple[str, ...]:
+    """Return the media types that events can be asked for in, the best first. Client >= 1.52."""
+    if client < _EVENT_MEDIA_SINCE:
+        return ()
+    names = ("application/x-ndjson", "application/json-seq")
+    return names if client < _EVENT_LINES_SINCE else ("application/jsonl", *names)
 
 
 def event(raw: Mapping[str, Any], *, is_modern: bool) -> Mapping[str, Any]:
