@@ -68,6 +68,10 @@ class Route:
     edit: Edit = Edit.NONE
     streams: bool = False
     """The answer may be long or endless: relayed until the engine closes, never scanned."""
+    ends_with_input: bool = False
+    """Relayed, it may wait for long or for ever, for its client alone: an engine takes the end of a
+    client's input for the client's leaving and ends it, so the engine is told. Whatever else is
+    relayed is answered all the same."""
     changes: bool = False
     """It changes its subject: lists wait until the change is seen."""
     status: int = 0

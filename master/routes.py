@@ -76,10 +76,18 @@ ROUTES: tuple[Route, ...] = (
         "Output so far, or as it comes",
         query="follow stdout stderr since until timestamps tail details",
         streams=True,
+        ends_with_input=True,
     ),
     _container("GET", "/changes", "Changed files"),
     _container("GET", "/export", "The file system as a tar", streams=True),
-    _container("GET", "/stats", "Usage, as it changes", query="stream one-shot", streams=True),
+    _container(
+        "GET",
+        "/stats",
+        "Usage, as it changes",
+        query="stream one-shot",
+        streams=True,
+        ends_with_input=True,
+    ),
     _container("POST", "/resize", "Size of its terminal", query="h w"),
     _container(
         "POST", "/start", "Start", query="detachKeys checkpoint checkpoint-dir", changes=True
@@ -105,7 +113,7 @@ ROUTES: tuple[Route, ...] = (
         query="detachKeys logs stream stdin stdout stderr",
         how=How.HIJACK,
     ),
-    _container("POST", "/wait", "Wait until it ends", query="condition"),
+    _container("POST", "/wait", "Wait until it ends", query="condition", ends_with_input=True),
     _container("DELETE", "", "Remove", query="v force link", changes=True),
     _container("HEAD", "/archive", "What a path is", query="path"),
     _container("GET", "/archive", "A path as a tar", query="path", streams=True),
@@ -185,7 +193,7 @@ ROUTES: tuple[Route, ...] = (
     _image("GET", "/history", "Its layers", "platform"),
     _image("GET", "/attestations", "Its attestations", "platform"),
     _image("GET", "/get", "An image as a tar", "platform", streams=True),
-    _image("POST", "/push", "Push", "tag platform", streams=True),
+    _image("POST", "/push", "Push", "tag platform", streams=True, ends_with_input=True),
     _image("POST", "/tag", "Give it another name", "repo tag", how=How.FAN_OUT),
     _image("DELETE", "", "Remove, wherever it is", "force noprune platforms", how=How.FAN_OUT),
     Route(

@@ -34,7 +34,7 @@ async def build(
     )
     # A quiet build answers only at its end: nobody else would notice that the client left.
     lines = await sender.while_it_waits(manager.builder.build(call))
-    return StreamingResponse(lines, media_type="application/json")
+    return StreamingResponse(sender.until_it_leaves(lines), media_type="application/json")
 
 
 @router.post("/build/cancel")

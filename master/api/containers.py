@@ -16,6 +16,10 @@ from master.operations.rename import rename as rename_container
 
 router = APIRouter(tags=["containers"])
 
+_PATIENCE_S = 10.0
+"""For who has ended its half: a create is answered within it, unless an image has to be copied
+first. Who has left by then should not get a container that nobody knows of."""
+
 
 @router.get("/containers/json")
 @router.get("/containers/ps")
@@ -45,8 +49,8 @@ async def create(
         client=client,
         headers=auth,
     )
-    # It may take as long as copying an image does.
-    answer = await Sender(request).while_it_waits(manager.creator.create(call))
+    sender = Sender(request, patience_s=_PATIENCE_S)
+    answer = await sender.while_it_waits(manager.creator.create(call))
     return Response(answer, 201, media_type="application/json")
 
 

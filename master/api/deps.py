@@ -5,6 +5,7 @@ The functions are async though they wait for nothing: FastAPI would give each to
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -49,6 +50,12 @@ class Manager:
 async def _manager(request: Request) -> Manager:
     manager: Manager = request.app.state.manager
     return manager
+
+
+def input_ended(request: Request) -> asyncio.Future[None]:
+    """Done when the client has ended its half of the connection; the front knows."""
+    ended: asyncio.Future[None] = request.state.input_ended
+    return ended
 
 
 async def _api_version(request: Request) -> ApiVersion:

@@ -12,14 +12,13 @@ from starlette.requests import ClientDisconnect
 
 from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
 from master.api.deps import Manager
+from master.api.sender import CANCELED
 from master.cluster.node_object import node_name
 from master.errors import ManagerError
 from scheduler.errors import BadExpressionError, SchedulingError
 
 _log = logging.getLogger(__name__)
 
-_NOBODY = 499
-"""The status of an answer that nobody reads: the client has left."""
 _MESSAGE_LIMIT = 16_384
 """Characters: a request may quote a name of a megabyte back at us."""
 
@@ -74,7 +73,7 @@ def install(app: FastAPI) -> None:
         return answer(status, "page not found" if status == 404 else str(exc.detail))  # noqa: PLR2004
 
     async def client_left(_: Request, __: Exception) -> Response:
-        return Response(status_code=_NOBODY)
+        return answer(500, CANCELED)  # to one that still reads, an engine's status and words
 
     async def unexpected(request: Request, exc: Exception) -> Response:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=exc)

@@ -43,8 +43,9 @@ async def pull(
     """
     if query.get("fromImage"):
         call = PullCall(dict(query), version, client, auth)
-        lines = await Sender(request).while_it_waits(manager.puller.pull(call))
-        return StreamingResponse(lines, media_type=JSON)
+        sender = Sender(request)
+        lines = await sender.while_it_waits(manager.puller.pull(call))
+        return StreamingResponse(sender.until_it_leaves(lines), media_type=JSON)
     if not query.get("fromSrc"):
         raise BadRequestError("invalid reference format")
     return await _loaded(manager.loader.import_image, request, version)
@@ -86,6 +87,7 @@ async def _loaded(
     version: ApiVersion,
 ) -> Response:
     has_body = request.query_params.get("fromSrc", "-") == "-"
-    sender = Sender(request, is_read=not has_body)
+    # A tar that is all there is loaded, whether its sender waits or not.
+    sender = Sender(request, is_read=not has_body, patience_s=None)
     call = LoadCall(sender.pieces(), request.query_params.multi_items(), version)
     return StreamingResponse(await sender.while_it_waits(verb(call)), media_type=JSON)

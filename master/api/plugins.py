@@ -35,8 +35,9 @@ async def plugins(manager: TheManager, call: Call) -> Response:
 @router.post("/plugins/pull")
 async def install(request: Request, manager: TheManager, call: Call) -> Response:
     """``POST /plugins/pull``: on every node, progress as it comes."""
-    lines = await Sender(request).while_it_waits(manager.plugins.install(call))
-    return StreamingResponse(lines, media_type=JSON)
+    sender = Sender(request)
+    lines = await sender.while_it_waits(manager.plugins.install(call))
+    return StreamingResponse(sender.until_it_leaves(lines), media_type=JSON)
 
 
 @router.get("/plugins/{reference:path}/json")
@@ -48,8 +49,9 @@ async def inspect(reference: str, manager: TheManager, call: Call) -> Response:
 @router.post("/plugins/{reference:path}/upgrade")
 async def upgrade(reference: str, request: Request, manager: TheManager, call: Call) -> Response:
     """``POST /plugins/{name}/upgrade``: on every node, progress as it comes."""
-    lines = await Sender(request).while_it_waits(manager.plugins.upgrade(reference, call))
-    return StreamingResponse(lines, media_type=JSON)
+    sender = Sender(request)
+    lines = await sender.while_it_waits(manager.plugins.upgrade(reference, call))
+    return StreamingResponse(sender.until_it_leaves(lines), media_type=JSON)
 
 
 @router.post("/plugins/{reference:path}/enable")

@@ -58,6 +58,9 @@ class AsgiLane(HttpToolsProtocol):
         super().__init__(config, server_state, {}, loop)
         self._front = front
         self.current: AsgiRequest | None = None
+        self.input_ended: asyncio.Future[None] = loop.create_future()
+        """Done when the client has ended its half. ASGI has no word for that: it knows clients that
+        are there and clients that are gone."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the transport, but leave its shutdown to the front."""
@@ -102,7 +105,7 @@ class AsgiRequest:
         self._lane = lane
         self._path = path
         self._body = body
-        self.state = {"api_version": version}
+        self.state = {"api_version": version, "input_ended": lane.input_ended}
         """What FastAPI finds in the request's scope."""
 
     def address(self, scope: HTTPScope) -> None:
@@ -146,3 +149,8 @@ class AsgiRequest:
         if taken:
             self._lane.data_received(data if taken == len(data) else data[:taken])
         return taken
+
+    def end_input(self) -> None:
+        """The client has ended its half: whoever minds that is told, all others answer."""
+        if not self._lane.input_ended.done():
+            self._lane.input_ended.set_result(None)

@@ -6,9 +6,6 @@ uvicorn's server accepts and shuts down; this is the protocol that it is given.
 from __future__ import annotations
 
 import asyncio
-import select
-import socket
-import struct
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -27,9 +24,9 @@ from common.http1 import (
     request_body,
     write_head,
 )
-from engine.pool import keep_alive
 from master.cluster.model import ApiVersion
 from master.proxy.asgi import AsgiLane, AsgiRequest
+from master.proxy.client_socket import ClientSocket
 from master.proxy.connection import Answered, Side, Why
 from master.proxy.request import BODY_LIMIT, ClientRequest, json_answer
 from master.proxy.version import complaint_about, parse_version, split_path
@@ -48,12 +45,7 @@ CORS_HEADERS: tuple[Header, ...] = (
 _LEFTOVER_LIMIT_S = 10.0
 """How long the rest of a body that nobody wants is read: many clients send all of it before they
 look at the answer."""
-_LINGER_S = 2.0
-"""Closing on unread bytes resets the connection, and takes an answer with it that the client has
-not read yet."""
-_LOOK_INTERVAL_S = 2.0
-"""How often a client that is not read is looked at: the event loop does not report the death of a
-socket that it does not read."""
+_UNKNOWN = Route("", "", How.REFUSED, "", status=404, refusal="page not found")
 
 
 @dataclass(frozen=True)
@@ -86,20 +78,13 @@ class Front(asyncio.Protocol):
         self._server_state = server_state
         self._loop = loop
         # Per connection
-        self._transport: asyncio.Transport | None = None
+        self._socket = ClientSocket(loop)
         self._buffer = b""
         self._searched = 0
         """So much of the buffer was searched for a head's end."""
         self._lane: AsgiLane | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._watch: asyncio.TimerHandle | None = None
-        self._holds: set[Why] = set()
-        self._clogged = False
-        """The client does not read: no further answer is begun."""
         self._closing = False
         """After the answer that is on the way."""
-        self._lingering = False
-        self._eof = False
         # Per request
         self._busy: ClientRequest | AsgiRequest | None = None
         self._answer_done = False
@@ -110,38 +95,40 @@ class Front(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
-        self._transport = cast("asyncio.Transport", transport)
-        keep_alive(transport.get_extra_info("socket"))
+        self._socket.opened(transport)
         self._server_state.connections.add(self)  # type: ignore[arg-type]
-        self._arm(IDLE_LIMIT_S)
+        self._socket.arm(IDLE_LIMIT_S)
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self._side is not None:
             self._side.data_received(data)
             return
-        if self._lingering:
+        if self._socket.is_lingering:
             return
         if not self._buffer and self._busy is None:
-            self._arm(HEAD_TIMEOUT_S)
+            self._socket.arm(HEAD_TIMEOUT_S)
         self._buffer = self._buffer + data if self._buffer else data
         self._advance()
 
     def eof_received(self) -> bool:
-        """The client has closed its half: a hijacked stream goes on, all else has no reader."""
-        self._eof = True
+        """The client has ended its half: what it has asked for by now is still answered.
+
+        ``printf 'GET /info …' | nc -N``. Whether an answer without end goes on is for who gives it
+        to say (`ClientRequest.end_input`, `AsgiRequest.end_input`).
+        """
+        self._socket.ended()
         if self._side is not None:
             self._side.eof_received()
-        elif not (isinstance(self._busy, ClientRequest) and self._busy.route.how is How.HIJACK):
-            if self._busy is not None and not (self._busy.body_done or self._busy.answered):
-                self.break_off(400, "unexpected EOF")
+        elif self._socket.is_lingering:
             return False
-        self._look_soon()
+        else:
+            self._advance()
         return True
 
     def pause_writing(self) -> None:
         """The client's socket is full."""
-        self._clogged = True
+        self._socket.is_clogged = True
         if self._side is not None:
             self._side.pause_writing()
         elif isinstance(self._busy, ClientRequest):
@@ -151,7 +138,7 @@ class Front(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The client's socket has room again."""
-        self._clogged = False
+        self._socket.is_clogged = False
         if self._side is not None:
             self._side.resume_writing()
             return
@@ -163,9 +150,7 @@ class Front(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: whoever works for it stops."""
-        self._disarm()
-        if self._watch is not None:
-            self._watch.cancel()
+        self._socket.lost()
         self._server_state.connections.discard(self)
         if self._side is not None:
             self._side.connection_lost()
@@ -173,7 +158,7 @@ class Front(asyncio.Protocol):
             self._task.cancel()
         if self._lane is not None:
             self._lane.connection_lost(exc)
-        self._transport = self._busy = self._task = self._lane = self._side = None
+        self._busy = self._task = self._lane = self._side = None
         self._buffer = b""
 
     def shutdown(self) -> None:
@@ -191,42 +176,30 @@ class Front(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client."""
-        if self._transport is not None and not self._transport.is_closing() and not self._lingering:
-            self._transport.write(data)
+        self._socket.write(data)
 
     @property
     def is_clogged(self) -> bool:
         """Whether the client takes no more now."""
-        return self._clogged
+        return self._socket.is_clogged
 
     @property
     def client(self) -> str:
         """The client's address: an IP, or "local" on a unix socket."""
-        peer = self._transport.get_extra_info("peername") if self._transport is not None else None
-        return str(peer[0]) if isinstance(peer, tuple) else "local"
+        return self._socket.client
 
     def hold_reading(self, why: Why, *, hold: bool) -> None:
         """Stop reading from the client until nobody has a reason to any more."""
-        if hold == (why in self._holds):
-            return
-        self._holds ^= {why}
-        if self._transport is None or self._transport.is_closing() or self._eof:
-            return
-        if not self._holds:
-            self._transport.resume_reading()
-        elif hold and len(self._holds) == 1:
-            self._transport.pause_reading()
-            self._look_soon()
+        self._socket.hold_reading(why, hold=hold)
 
     def finish(self, request: Answered, *, keep: bool) -> None:
         """The answer to *request* is complete."""
         if request is not self._busy:
             return
         self._answer_done = True
-        keep = keep and request.keeps_alive and not self._eof
-        self._closing = self._closing or not keep
+        self._closing = self._closing or not (keep and request.keeps_alive)
         if not request.body_done:
-            self._arm(_LEFTOVER_LIMIT_S)
+            self._socket.arm(_LEFTOVER_LIMIT_S)
             if isinstance(request, ClientRequest):
                 request.drop_body()
         self._advance_soon()
@@ -236,7 +209,7 @@ class Front(asyncio.Protocol):
         self._side = side
         early, self._buffer = self._buffer, b""
         self.hold_reading("backlog", hold=False)
-        if self._eof:
+        if self._socket.has_ended:
             self._loop.call_soon(side.eof_received)
         return early
 
@@ -255,22 +228,16 @@ class Front(asyncio.Protocol):
             (b"Connection", b"close"),
         ]
         self.write(write_head(start, lines) + body)
-        self._linger()
+        self._buffer = b""
+        self._socket.linger()
 
     def abort(self) -> None:
         """Cut the connection: the client must not take a broken answer for a whole one."""
-        if self._transport is None:
-            return
-        sock = self._transport.get_extra_info("socket")
-        if self._side is None and sock is not None:
-            # Reset instead of ended: an answer without length would look complete.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._transport.abort()
+        self._socket.abort(reset=self._side is None)
 
     def close(self) -> None:
         """Close after what is buffered has been sent."""
-        if self._transport is not None:
-            self._transport.close()
+        self._socket.close()
 
     def standard_headers(self) -> list[Header]:
         """Date, and what the cluster says of itself."""
@@ -289,16 +256,31 @@ class Front(asyncio.Protocol):
         self._loop.call_soon(self._advance)
 
     def _advance(self) -> None:
-        while self._transport is not None and not self._transport.is_closing():
-            if self._side is not None or self._lingering:
+        while self._socket.is_open:
+            if self._side is not None or self._socket.is_lingering:
                 return
-            if self._busy is None and (self._clogged or not self._begin()):
+            if self._busy is None and (self.is_clogged or not self._begin()):
                 break
             if not self._feed_body() or not self._answer_done:
                 break
             self._next()
-        waits = self._busy is not None or self._clogged
+        if self._socket.has_ended and not self._socket.is_lingering:
+            self._hear_the_end()
+        waits = self._busy is not None or self.is_clogged
         self.hold_reading("backlog", hold=waits and len(self._buffer) > BODY_LIMIT)
+
+    def _hear_the_end(self) -> None:
+        """Nothing more comes from the client: what is there is all there is."""
+        request = self._busy
+        if request is None:
+            if not self.is_clogged:
+                self.close()
+        elif request.body_done:
+            request.end_input()
+        else:
+            if not request.answered:
+                self.break_off(400, "unexpected EOF")
+            self.close()
 
     def _feed_body(self) -> bool:
         """Pass body bytes on; whether the body is complete."""
@@ -320,7 +302,7 @@ class Front(asyncio.Protocol):
         if self._closing:
             self.close()
         else:
-            self._arm(HEAD_TIMEOUT_S if self._buffer else IDLE_LIMIT_S)
+            self._socket.arm(HEAD_TIMEOUT_S if self._buffer else IDLE_LIMIT_S)
 
     def _begin(self) -> bool:
         """Start on the next request, if its head is here."""
@@ -332,7 +314,7 @@ class Front(asyncio.Protocol):
                 self.break_off(431, "request header fields too large")
             return False
         block, self._buffer, self._searched = buffer[:end], buffer[end:], 0
-        self._disarm()
+        self._socket.disarm()
         try:
             head = parse_request(block)
             body = request_body(head)
@@ -369,60 +351,12 @@ class Front(asyncio.Protocol):
     def _to_asgi(
         self, head: RequestHead, path: str, version: ApiVersion, body: BodyScanner
     ) -> None:
-        assert self._transport is not None
         if self._lane is None:
             self._lane = AsgiLane(self, self._config, self._server_state, self._loop)
-            self._lane.connection_made(self._transport)
+            self._lane.connection_made(cast("asyncio.Transport", self._socket))
         request = AsgiRequest(self._lane, head, path, version, body)
         self._busy = request
         self._lane.begin(request)
-
-    def _linger(self) -> None:
-        """Close, but only when the client has had time to read what it was sent."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._lingering = True
-        self._buffer = b""
-        self._transport.write_eof()
-        for why in tuple(self._holds):
-            self.hold_reading(why, hold=False)
-        self._arm(_LINGER_S)
-
-    def _look_soon(self) -> None:
-        if self._watch is None:
-            self._watch = self._loop.call_later(_LOOK_INTERVAL_S, self._look)
-
-    def _look(self) -> None:
-        self._watch = None
-        if self._transport is None or not (self._eof or self._holds):
-            return
-        if _is_dead(self._transport.get_extra_info("socket")):
-            self._transport.abort()
-        else:
-            self._look_soon()
-
-    def _arm(self, seconds: float) -> None:
-        self._disarm()
-        self._timer = self._loop.call_later(seconds, self.close)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
-_RESET = struct.pack("ii", 1, 0)
-
-_UNKNOWN = Route("", "", How.REFUSED, "", status=404, refusal="page not found")
-
-
-def _is_dead(sock: socket.socket | None) -> bool:
-    """Whether the kernel knows that nobody is at the other end any more."""
-    if sock is None or sock.fileno() < 0:
-        return True
-    poller = select.poll()
-    poller.register(sock.fileno(), 0)  # errors and hang-up only
-    return bool(poller.poll(0))
 
 
 def make_protocol(services: FrontServices) -> Callable[..., Front]:

@@ -199,7 +199,7 @@ class Relay:
             await exchange.finished()
         finally:
             request.answer_from(None)
-            if connection.is_idle:
+            if connection.is_idle and not request.has_ended_sink:
                 target.pool.release(connection)
             else:
                 target.pool.discard(connection)

@@ -39,6 +39,9 @@ class Sink(Protocol):
     def write(self, data: bytes) -> None:
         """Bytes as they came, chunk framing included."""
 
+    def write_eof(self) -> None:
+        """The client has ended its half of the connection."""
+
 
 class Source(Protocol):
     """Where an answer's bytes come from."""
@@ -78,6 +81,8 @@ class ClientRequest:
         """Makes an answer's headers those of the client's API version."""
         self.answered = False
         """Whether the answer's head is sent: from here on an error can only cut it short."""
+        self.has_ended_sink = False
+        """Whether its taker was told that the client's input has ended: it takes no more."""
         self._front = front
         self._body = body
         self._sink: Sink | None = None
@@ -85,6 +90,7 @@ class ClientRequest:
         self._held_size = 0
         self._paused_by_sink = False
         self._has_body = not body.done
+        self._input_ended = False
         self._source: Source | None = None
 
     @property
@@ -115,6 +121,8 @@ class ClientRequest:
         self._held_size = 0
         for data in held:
             sink.write(data)
+        if self._input_ended:
+            self._pass_end()
         self._balance()
 
     def pause_body(self) -> None:
@@ -134,6 +142,17 @@ class ClientRequest:
         self._held_size = 0
         self._paused_by_sink = False
         self._balance()
+
+    def end_input(self) -> None:
+        """The client has ended its half; the whole request is here. Called by the front."""
+        if not self._input_ended:
+            self._input_ended = True
+            self._pass_end()
+
+    def _pass_end(self) -> None:
+        if self.route.ends_with_input and self._sink is not None:
+            self.has_ended_sink = True
+            self._sink.write_eof()
 
     @property
     def body_done(self) -> bool:
@@ -234,3 +253,6 @@ class ClientRequest:
 class _Nowhere:
     def write(self, data: bytes) -> None:
         """Forget it."""
+
+    def write_eof(self) -> None:
+        """Forget that, too."""

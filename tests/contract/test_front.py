@@ -11,7 +11,7 @@ import pytest
 from tests.fakes.client import Client, until
 from tests.fakes.engine import WEB_ID, Call, FakeEngine
 from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_manager
+from tests.fakes.manager import running_manager
 
 pytestmark = pytest.mark.contract
 
@@ -363,43 +363,6 @@ def test_the_last_request_closes_the_connection(
     assert answer.status in (200, 503)
     assert answer.header("connection") == "close"
     assert client.is_closed
-
-
-def test_a_client_that_does_not_read_gets_no_further_answers(
-    manager: RunningManager, engine: FakeEngine
-) -> None:
-    body = b"x" * 300_000
-    engine.forget_scripts()
-
-    async def large(call: Call) -> None:
-        await call.answer(200, body)
-
-    engine.on("GET /containers/web/top", large)
-    with manager.connect(receive_buffer=4096) as client:
-        client.send(TOP * 400)
-        time.sleep(0.3)
-        asked = sum(asked.path.endswith("/top") for asked in engine.asked)
-        assert asked < 40  # the kernel's socket buffers hold some
-        for _ in range(400):
-            assert client.answer().body == body
-
-
-def test_a_client_that_does_not_read_gets_no_further_refusals(manager: RunningManager) -> None:
-    count = 30_000
-    with manager.connect(receive_buffer=4096) as client:
-        client.send(b"GET /swarm HTTP/1.1\r\nHost: x\r\n\r\n" * count)
-        fronts = manager.runtime.server.server_state.connections
-
-        def waiting() -> int:
-            return manager.thread.call(
-                lambda: max(front._transport.get_write_buffer_size() for front in fronts)  # type: ignore[attr-defined]
-            )
-
-        until(lambda: waiting() > 0, "the client's socket is full")
-        time.sleep(0.3)
-        assert waiting() < 300_000
-        for _ in range(count):
-            assert client.answer().status == 503
 
 
 # 100 Continue

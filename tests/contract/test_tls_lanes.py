@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import socket
@@ -88,6 +89,37 @@ def test_both_lanes_answer(client: Client) -> None:
     for _ in range(3):
         assert client.ask("GET", "/_ping").body == b"OK"
         assert client.ask("GET", "/containers/web/json").json()["Id"] == ID
+
+
+@pytest.mark.parametrize(
+    "target", ["/_ping", "/info", "/containers/web/json", "/containers/web/top"]
+)
+def test_a_request_before_the_clients_close_notify_is_answered(
+    client: Client, lane: Lane, target: str
+) -> None:
+    async def processes(call: Call) -> None:
+        await asyncio.sleep(0.1)
+        await call.json({"Processes": []})
+
+    lane.engine.on("GET /containers/web/top", processes)
+    client.request("GET", target)
+    client.half_close()
+    answer = client.answer()
+    assert answer.status == 200
+    assert answer.whole
+
+
+def test_the_engine_hears_of_the_clients_close_notify(client: Client, lane: Lane) -> None:
+    async def follow(call: Call) -> None:
+        await call.chunked([b"log\n"], end=False)
+        assert await call.reader.read() == b""
+        await call.send(b"0\r\n\r\n")
+
+    lane.engine.on("GET /containers/web/logs.*", follow)
+    client.request("GET", "/containers/web/logs?follow=1")
+    client.half_close()
+    answer = client.answer()
+    assert (answer.body, answer.whole) == (b"log\n", True)
 
 
 def test_output_after_the_clients_close_notify_arrives(client: Client, lane: Lane) -> None:
