@@ -45,6 +45,7 @@ CORS_HEADERS: tuple[Header, ...] = (
 _LEFTOVER_LIMIT_S = 10.0
 """How long the rest of a body that nobody wants is read: many clients send all of it before they
 look at the answer."""
+_OK = b"HTTP/1.1 200 OK"
 _UNKNOWN = Route("", "", How.REFUSED, "", status=404, refusal="page not found")
 
 
@@ -329,18 +330,22 @@ class Front(asyncio.Protocol):
         typed, path = split_path(head.path.decode("ascii"))
         path = path.rstrip("/") or "/"  # the first spelling of /networks had one more
         version = parse_version(typed) if typed else newest
+        # Of any path at all, as engines answer it: a browser asks before it asks.
+        is_preflight = head.method == "OPTIONS"
         found = self._services.table.find(head.method, path)
         route, params = found if found is not None else (_UNKNOWN, {})
-        complaint = complaint_about(typed, least, newest) if found is not None else ""
+        complaint = ""
+        if found is not None or is_preflight:
+            complaint = complaint_about(typed, least, newest)
         if not (complaint or route.is_relayed or route.how is How.REFUSED):
             self._to_asgi(head, path, version, body)
             return
         request = ClientRequest(self, head, route, params, version, body)
         self._busy = request
-        if self._services.cors and head.method == "OPTIONS":
-            request.answer(b"HTTP/1.1 200 OK", [], b"")  # a browser asks before it asks
-        elif complaint:
+        if complaint:
             request.refuse(400, complaint)
+        elif is_preflight:
+            request.answer(_OK, [], b"")
         elif route.how is How.REFUSED:
             request.refuse(route.status, route.refusal)
         else:

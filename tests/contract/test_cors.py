@@ -1,4 +1,4 @@
-"""``--api-enable-cors``: web pages of other origins may call the API, in every lane."""
+"""``OPTIONS``, and ``--api-enable-cors``: web pages of other origins may call, in every lane."""
 
 from __future__ import annotations
 
@@ -50,6 +50,28 @@ def test_every_answer_says_who_may_read_it(
     connection, enabled = client
     connection.send(start + b" HTTP/1.1\r\nHost: x\r\nOrigin: http://page\r\n\r\n")
     answer = connection.answer()
-    preflight_without = start.startswith(b"OPTIONS") and not enabled
-    assert answer.status == (404 if preflight_without else status)
+    assert answer.status == status
     assert answer.header("access-control-allow-origin") == ("*" if enabled else "")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/info", 200),
+        ("/v1.41/containers/web/json", 200),
+        ("/nowhere", 200),
+        ("/", 200),
+        ("*", 200),
+        ("/v1.99/info", 400),
+        ("/v1.99/nowhere", 400),
+    ],
+)
+def test_any_path_may_be_asked_for_its_options(
+    client: tuple[Client, bool], target: str, status: int
+) -> None:
+    """As engines answer, with or without CORS; of a path they look at its version only."""
+    connection, _ = client
+    answer = connection.ask("OPTIONS", target)
+    assert answer.status == status
+    assert status != 200 or answer.body == b""
+    assert connection.ask("GET", "/_ping").status == 200
