@@ -79,6 +79,8 @@ class AsgiLane(HttpToolsProtocol):
         cycle.default_headers = self._front.standard_headers()
         assert self.current is not None
         self.current.address(cycle.scope)
+        if self.current.head.version == (1, 0):
+            app = _unchunked(cycle, app)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -118,7 +120,10 @@ class AsgiRequest:
         scope["query_string"] = self.head.query
 
     def normalised_head(self) -> bytes:
-        """The head as uvicorn shall see it, but for its target: see `address`."""
+        """The head as uvicorn shall see it, but for its target: see `address`.
+
+        It knows no difference between the versions of HTTP: see `_unchunked`.
+        """
         lines = self.head.headers.without(_NOT_PASSED)
         if length := self.head.headers.get(b"content-length"):
             lines.append((b"Content-Length", length))
@@ -154,3 +159,25 @@ class AsgiRequest:
         """The client has ended its half: whoever minds that is told, all others answer."""
         if not self._lane.input_ended.done():
             self._lane.input_ended.set_result(None)
+
+
+def _unchunked(cycle: RequestResponseCycle, app: Any) -> Any:
+    """*app*, whose answers without a length end with the connection: HTTP/1.0 has no chunks."""
+
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        has_length = True
+
+        async def sending(message: Any) -> None:
+            nonlocal has_length
+            if message["type"] == "http.response.start":
+                has_length = any(name == b"content-length" for name, _ in message["headers"])
+                if not has_length:
+                    cycle.chunked_encoding = False
+            elif not has_length:
+                # uvicorn holds what is sent against what was announced, which was nothing.
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return answering

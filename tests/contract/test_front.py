@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 
@@ -363,6 +364,40 @@ def test_the_last_request_closes_the_connection(
     assert answer.status in (200, 503)
     assert answer.header("connection") == "close"
     assert client.is_closed
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_stream_has_chunks_for_those_who_know_them(
+    client: Client, engine: FakeEngine, version: str
+) -> None:
+    async def past(call: Call) -> None:
+        await call.chunked([b'{"Type":"container","Action":"start","time":5}\n'])
+
+    engine.on(r"GET /events\?.*", past)
+    client.request("GET", "/events?since=1&until=6", version=version)
+    answer = client.answer()
+    assert answer.header("transfer-encoding") == ("" if version == "1.0" else "chunked")
+    assert answer.header("content-length") == ""
+    assert json.loads(answer.body)["Action"] == "start"
+    assert version == "1.1" or client.is_closed
+
+
+@pytest.mark.parametrize("target", ["/images/load", "/images/create?fromSrc=-"])
+def test_progress_without_chunks_ends_with_the_connection(
+    client: Client, engine: FakeEngine, target: str
+) -> None:
+    async def load(call: Call) -> None:
+        await call.read_body()
+        await call.chunked([b'{"stream":"one"}\n', b'{"stream":"two"}\n'])
+
+    engine.on(f"POST {target.partition('?')[0]}.*", load)
+    client.request("POST", target, b"tar", version="1.0")
+    answer = client.answer()
+    assert answer.header("transfer-encoding") == ""
+    assert [json.loads(line) for line in answer.body.splitlines()] == [
+        {"stream": "one"},
+        {"stream": "two"},
+    ]
 
 
 # 100 Continue
