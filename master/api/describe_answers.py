@@ -140,7 +140,7 @@ ANSWERS: Mapping[Key, tuple[Answer, ...]] = {
         Answer(
             200,
             "One event a line, for ever, or until `until`.",
-            dict.fromkeys((JSON, *JSON_LINES), ref("Event")),
+            dict.fromkeys((JSON, *JSON_LINES, "application/json-seq"), ref("Event")),
         ),
     ),
     ("GET", "/docs"): (Answer(200, "A page.", {"text/html": {"type": "string"}}),),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
-from master.api.deps import Query, TheManager, Version
+from master.api.deps import Query, TheManager, Version, input_ended
+from master.cluster.events.media import RECORD_SEPARATOR, SEQUENCE, media_type
 from master.operations.events import EventStream
 
 router = APIRouter(tags=["system"])
@@ -39,26 +39,15 @@ async def info(manager: TheManager) -> Response:
 
 
 @router.get("/events")
-async def events(
-    manager: TheManager,
-    version: Version,
-    query: Query,
-    accept: Annotated[str, Header()] = "",
-) -> Response:
+async def events(request: Request, manager: TheManager, version: Version, query: Query) -> Response:
     """``GET /events``: merged over all engines, with the node in each."""
+    kind = media_type(request.headers.getlist("accept"), version)
     stream = EventStream(
         manager.fleet,
         since=query.get("since"),
         until=query.get("until"),
         filters=query.get("filters"),
         version=version,
+        before=RECORD_SEPARATOR if kind == SEQUENCE else b"",
     )
-    return StreamingResponse(stream.pieces(), media_type=_media_type(accept))
-
-
-def _media_type(accept: str) -> str:
-    """JSON lines by any name that the client prefers; they are the same bytes."""
-    for name in ("application/jsonl", "application/x-ndjson"):
-        if name in accept:
-            return name
-    return JSON
+    return StreamingResponse(stream.pieces(input_ended(request)), media_type=kind)
