@@ -120,8 +120,8 @@ class Relay:
         if container is None or not route.changes:
             await self._exchange(request, target)
             return
-        query = dict(parse_qsl(request.head.query.decode("latin-1")))
-        async with self._drains.before(container, route.method, route.path, query):
+        query = _pairs(request)
+        async with self._drains.before(container, route.method, route.path, _firsts(query)):
             await self._exchange(request, target)
 
     async def _build(self, request: ClientRequest) -> None:
@@ -136,18 +136,18 @@ class Relay:
 
     async def _target_of(self, request: ClientRequest) -> Target:
         route = request.route
-        query = parse_qsl(request.head.query.decode("latin-1")) if request.head.query else []
+        query = _pairs(request)
         if route.subject is Subject.ANY:
             return self._healthy(self._fleet.any_healthy().address, None, None)
         if route.subject is Subject.IMAGES:
-            names = [value for key, value in query if key == "names"]
+            names = [value for key, value in query if key == "names" and value]
             return self._healthy(await self._images.collect(names), None, None)
         if route.subject is Subject.IMAGE and route.path.endswith("/push"):
             name = unquote(request.params["name"])
-            address = await self._images.pushable(name, dict(query).get("tag", ""))
+            address = await self._images.pushable(name, _firsts(query).get("tag", ""))
             return self._healthy(address, None, None)
         if route.subject is Subject.CONTAINER and "id" not in request.params:
-            if not (container := dict(query).get("container")):
+            if not (container := _firsts(query).get("container")):
                 # Any engine can say what is wrong with that.
                 return self._healthy(self._fleet.any_healthy().address, None, None)
             return await self._target(route, {"id": quote(container)})
@@ -264,6 +264,17 @@ class Relay:
         protocol = b"HTTP/1.1" if head.version == (1, 1) else b"HTTP/1.0"
         start = b"%s %s %s" % (head.method.encode("ascii"), target_line, protocol)
         return write_head(start, _lines(request))
+
+
+def _pairs(request: ClientRequest) -> list[tuple[str, str]]:
+    """The query's parameters, with what is empty."""
+    query = request.head.query
+    return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
+
+
+def _firsts(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """By name: of those that are given twice the first counts, as for engines."""
+    return dict(reversed(pairs))
 
 
 def _lines(request: ClientRequest) -> list[Header]:

@@ -61,6 +61,44 @@ def test_the_reference_is_made_one_that_the_engine_understands(
     assert asked_for(engine, "/top").target == seen
 
 
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("container=web&container=nope", 201),
+        ("container=nope&container=web", 404),
+        ("container=&container=nope", 201),  # an engine's affair, which finds none
+    ],
+)
+def test_of_a_container_named_twice_the_first_counts(
+    client: Client, engine: FakeEngine, query: str, status: int
+) -> None:
+    async def commit(call: Call) -> None:
+        await call.read_body()
+        await call.json({"Id": "sha256:1"}, 201)
+
+    engine.on("POST /commit.*", commit)
+    assert client.ask("POST", f"/commit?{query}", b"{}").status == status
+
+
+def test_of_a_tag_named_twice_the_first_decides_who_pushes() -> None:
+    first, second = FakeEngine(), FakeEngine(name="dockerhost02")
+    for number, engine in enumerate((first, second)):
+        digest = f"sha256:{number:064x}"
+        engine.images = [{"Id": digest, "RepoTags": [f"busybox:{number}"], "Created": 1}]
+
+    async def push(call: Call) -> None:
+        await call.read_body()
+        await call.json({})
+
+    for engine in (first, second):
+        engine.on("POST /images/busybox/push.*", push)
+    with running_engines(first, second), running_manager(first, second) as manager:
+        for tags, one in (("0&tag=1", first), ("1&tag=0", second)):
+            with manager.connect() as client:
+                assert client.ask("POST", f"/images/busybox/push?tag={tags}", b"").status == 200
+            assert one.asked[-1].target.endswith(f"/images/busybox/push?tag={tags}")
+
+
 def test_headers_pass_except_those_of_one_connection(client: Client, engine: FakeEngine) -> None:
     client.ask(
         "GET",
