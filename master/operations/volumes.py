@@ -11,6 +11,7 @@ import orjson
 
 from engine.errors import EngineStatusError, EngineUnreachableError
 from engine.paths import in_path
+from master.cluster.filters import boolean
 from master.cluster.groups import group_of, nearest_first, waiting_first
 from master.cluster.model import ApiVersion, Engine, Volume
 from master.cluster.node_object import node_object
@@ -127,7 +128,7 @@ class Volumes:
         try:
             found = find_volume_to_change(self._state, reference)
         except NotFoundError:
-            if query.get("force", "").lower() in ("", "0", "no", "false", "none"):
+            if not boolean(query.get("force")):
                 raise
             return
         engines = [self._fleet.healthy_engine(volume.engine) for volume in found]
