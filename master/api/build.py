@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
 from common.http1 import HOP_BY_HOP
+from master.api.answers import JSON
 from master.api.deps import Client, Query, TheManager, Version
 from master.api.sender import Sender
 from master.operations.build import BuildCall
 
 router = APIRouter(tags=["build"])
 
-JSON = "application/json"
 _NOT_PASSED = frozenset({name.decode("ascii") for name in HOP_BY_HOP} | {"host", "expect"})
 
 
@@ -34,7 +34,7 @@ async def build(
     )
     # A quiet build answers only at its end: nobody else would notice that the client left.
     lines = await sender.while_it_waits(manager.builder.build(call))
-    return StreamingResponse(sender.until_it_leaves(lines), media_type="application/json")
+    return StreamingResponse(sender.until_it_leaves(lines), media_type=JSON)
 
 
 @router.post("/build/cancel")

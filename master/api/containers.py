@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
+from master.api.answers import json_answer
 from master.api.deps import Client, Query, RegistryAuth, TheManager, Version
 from master.api.json_body import json_body
 from master.api.sender import Sender
@@ -28,7 +29,7 @@ async def containers(
 ) -> Response:
     """``GET /containers/json``: every engine's containers, newest first."""
     asked = ListQuery.parse(query, name_style(user_agent))
-    return Response(await manager.lists.containers(asked), media_type="application/json")
+    return json_answer(await manager.lists.containers(asked))
 
 
 @router.post("/containers/create", status_code=201)
@@ -51,7 +52,7 @@ async def create(
     )
     sender = Sender(request, patience_s=_PATIENCE_S)
     answer = await sender.while_it_waits(manager.creator.create(call))
-    return Response(answer, 201, media_type="application/json")
+    return json_answer(answer, 201)
 
 
 @router.post("/containers/{reference:path}/rename", status_code=204)

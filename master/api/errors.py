@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
+from master.api.answers import json_answer
 from master.api.deps import Manager
 from master.api.sender import CANCELED
 from master.cluster.node_object import node_name
@@ -24,11 +25,11 @@ _MESSAGE_LIMIT = 16_384
 
 
 def answer(status: int, message: str) -> Response:
-    """Docker's error: exactly ``application/json``, which Go clients compare to the letter."""
+    """Docker's error."""
     if len(message) > _MESSAGE_LIMIT:
         message = message[:_MESSAGE_LIMIT] + "…"
     body = orjson.dumps({"message": message.encode("utf-8", "replace").decode()}) + b"\n"
-    return Response(body, status, media_type="application/json")
+    return json_answer(body, status)
 
 
 def install(app: FastAPI) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
+from master.api.answers import JSON, json_answer
 from master.api.deps import Client, Query, RegistryAuth, TheManager, Version
 from master.api.sender import Sender
 from master.cluster.images.listing import ImageQuery
@@ -18,14 +19,11 @@ from master.operations.pull import PullCall
 
 router = APIRouter(tags=["images"])
 
-JSON = "application/json"
-
 
 @router.get("/images/json")
 async def images(manager: TheManager, query: Query, version: Version) -> Response:
     """``GET /images/json``: every engine's images, the same one once."""
-    body = await manager.lists.images(ImageQuery.parse(query, version))
-    return Response(body, media_type=JSON)
+    return json_answer(await manager.lists.images(ImageQuery.parse(query, version)))
 
 
 @router.post("/images/create")
@@ -60,8 +58,7 @@ async def load(request: Request, manager: TheManager, version: Version) -> Respo
 @router.post("/images/prune")
 async def prune(request: Request, manager: TheManager, version: Version) -> Response:
     """``POST /images/prune``: on every engine, what was freed added up."""
-    body = await manager.images.prune(request.query_params.multi_items(), version)
-    return Response(body, media_type=JSON)
+    return json_answer(await manager.images.prune(request.query_params.multi_items(), version))
 
 
 @router.post("/images/{reference:path}/tag", status_code=201)
@@ -78,7 +75,7 @@ async def remove(
     """``DELETE /images/(name)``: from every engine that has it, each removed thing told once."""
     query = request.query_params.multi_items()
     body, headers = await manager.images.remove(reference, query, version)
-    return Response(body, media_type=JSON, headers=dict(headers))
+    return json_answer(body, headers=headers)
 
 
 async def _loaded(

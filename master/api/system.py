@@ -8,13 +8,12 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
+from master.api.answers import json_answer
 from master.api.deps import Query, TheManager, Version, input_ended
 from master.cluster.events.media import RECORD_SEPARATOR, SEQUENCE, media_type
 from master.operations.events import EventStream
 
 router = APIRouter(tags=["system"])
-
-JSON = "application/json"
 
 
 @router.head("/_ping")
@@ -28,14 +27,14 @@ async def ping(manager: TheManager) -> Response:
 @router.get("/version")
 async def version(manager: TheManager) -> Response:
     """``GET /version``: the manager, and a component for each engine."""
-    return Response(orjson.dumps(manager.summary.version()) + b"\n", media_type=JSON)
+    return json_answer(orjson.dumps(manager.summary.version()) + b"\n")
 
 
 @router.get("/info")
 async def info(manager: TheManager) -> Response:
     """``GET /info``: sums over the engines, and classic Swarm's lines about each."""
     await manager.fleet.settled()
-    return Response(manager.summary.info(time.time()), media_type=JSON)
+    return json_answer(manager.summary.info(time.time()))
 
 
 @router.get("/events")
