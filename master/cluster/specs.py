@@ -1,7 +1,7 @@
 """What an engine says of itself (``GET /info``, ``GET /version``): checked, and made an `Engine`.
 
-Facts: behaviour.md 1.3. An engine's answer is data from elsewhere: nothing here raises on a
-missing field or a wrong type.
+What is refused, and in which words, is classic Swarm's (docker/swarm 1.2.9, cluster/engine.go). An
+engine's answer is data from elsewhere: nothing here raises on a missing field or a wrong type.
 """
 
 from __future__ import annotations

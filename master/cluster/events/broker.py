@@ -4,8 +4,9 @@ A publisher never waits: an event goes into each subscriber's bounded list, and 
 takes all that has gathered once in a turn of the event loop. An event is serialised once for each
 flavour (older clients get three more fields), however many subscribers there are.
 
-Facts: behaviour.md 1.12. Own events (``engine_connect`` …) are kept here for ``since``, since no
-engine has them; what engines tell is in the engines' own memory.
+What is added to an engine's event is classic Swarm's (docker/swarm 1.2.9, cluster/api_events.go).
+Own events (``engine_connect`` …) are kept here for ``since``, as no engine has them; what engines
+tell is in the engines' own memory.
 """
 
 from __future__ import annotations
