@@ -9,6 +9,7 @@ from common.http1 import (
     HOP_BY_HOP,
     BadMessageError,
     BodyScanner,
+    ChunkedScanner,
     CloseScanner,
     Header,
     ResponseHead,
@@ -141,6 +142,59 @@ class Held(Passed):
             await self._ready()
             self._pass_head(self._head)
             self._finish(keep=self._keep)
+
+
+class Waited(Passed):
+    """A wait for a container's end; if its node is lost meanwhile, that is how it ended.
+
+    The answer's head is sent long before its one document, so there is room for an end of ours.
+    """
+
+    def __init__(
+        self,
+        request: ClientRequest,
+        connection: EngineConnection,
+        on_answer: Callable[[int], None],
+        last_words: Callable[[], Awaitable[bytes | None]],
+    ) -> None:
+        """*last_words* takes its time to find out whether the node is lost; None: it is not."""
+        super().__init__(request, connection, on_answer)
+        self._last_words = last_words
+        self._is_open = self._is_chunked = False
+
+    def _pass_head(self, head: ResponseHead) -> None:
+        super()._pass_head(head)
+        scanner = response_body(head, self._request.head.method)
+        self._is_chunked = isinstance(scanner, ChunkedScanner)
+        self._is_open = self._is_chunked or isinstance(scanner, CloseScanner)
+
+    def on_data(self, data: bytes) -> None:
+        """The document, or its beginning: whatever comes now, there is no room any more."""
+        self._is_open = False
+        super().on_data(data)
+
+    def on_end(self) -> None:
+        """The answer is complete, unless the end of a connection that said nothing looks so."""
+        if self._is_open:
+            self.on_lost(ConnectionResetError("the engine ended a wait without a word"))
+        else:
+            super().on_end()
+
+    async def finished(self) -> None:
+        """Return when the client has been answered."""
+        try:
+            await self.done
+        except OSError:
+            words = await self._last_words() if self._is_open else None
+            if words is None:
+                raise
+            self._request.send(_last_chunk(words) if self._is_chunked else words)
+            self._on_answer(self._status)
+            self._request.finish(keep=self._is_chunked)
+
+
+def _last_chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
 
 
 class Edited(Passed):

@@ -6,6 +6,7 @@ the client would have seen without a cluster.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -13,15 +14,18 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, unquote
 
+import orjson
+
 from common.http1 import HOP_BY_HOP, BadMessageError, Header, write_head
 from engine.connection import EngineConnection
 from engine.errors import EngineError, EngineUnreachableError
 from engine.pool import EnginePool
 from master.cluster import shims
+from master.cluster.health import PING_DEADLINE_S, PROBE_GAP_S
 from master.cluster.model import Container, Engine
 from master.errors import ManagerError
 from master.proxy import edits
-from master.proxy.exchanges import Edited, Held, Passed
+from master.proxy.exchanges import Edited, Held, Passed, Waited
 from master.proxy.request import ClientRequest
 from master.proxy.splice import Hijacked
 from master.route_table import Edit, How, Route, Subject
@@ -76,6 +80,9 @@ class ImageEngines(Protocol):
 
 
 _STARTS = ("/containers/{id}/start", "/containers/{id}/restart")
+_WAIT = "/containers/{id}/wait"
+_KILLED = 137
+"""The exit code of what was killed, as far as anybody can know."""
 _SESSION_HEADER = b"x-docker-expose-session-uuid"
 
 
@@ -214,6 +221,8 @@ class Relay:
             return Hijacked(request, connection, on_answer)
         if self._ports is not None and request.route.path in _STARTS:
             return Held(request, connection, on_answer, self._ports.seen)
+        if request.route.path == _WAIT:
+            return Waited(request, connection, on_answer, lambda: self._last_words(target.engine))
         if request.route.edit is Edit.NODE:
             networks = self._fleet.state.network_ids
             return Edited(
@@ -229,6 +238,15 @@ class Relay:
         if request.route.edit is Edit.IMAGE and shims.wants_image_edit(request.version, spoken):
             return Edited(request, connection, on_answer, shims.image_inspect)
         return Passed(request, connection, on_answer)
+
+    async def _last_words(self, engine: Engine) -> bytes | None:
+        """How a container ended that was on *engine*, if that is lost; None if it answers."""
+        while (known := self._fleet.state.engine(engine.address)) is not None and known.is_healthy:
+            if await self._fleet.answers(engine.address, PING_DEADLINE_S):
+                return None
+            await asyncio.sleep(PROBE_GAP_S)  # each that fails counts, until it is unhealthy
+        error = {"Message": f"node {engine.name} lost"}
+        return orjson.dumps({"StatusCode": _KILLED, "Error": error}) + b"\n"
 
     def _remember_exec(self, body: bytes, target: Target) -> bytes:
         assert target.container is not None
