@@ -46,5 +46,6 @@ def test_the_server_keeps_what_the_front_counts_in() -> None:
 
 def test_a_cycle_says_how_far_its_answer_is() -> None:
     names = inspect.getsource(RequestResponseCycle.__init__)
-    for name in ("scope", "response_started", "keep_alive", "default_headers", "disconnected"):
+    known = ("scope", "response_started", "keep_alive", "default_headers", "disconnected")
+    for name in (*known, "chunked_encoding", "expected_content_length"):
         assert f"self.{name}" in names

@@ -55,6 +55,9 @@ _PATHS = (
     "GET /images/viz",
     "GET /session",
     "GET /build",
+    "OPTIONS /info",
+    "OPTIONS /nonsense",
+    "OPTIONS /v1.99/info",
 )
 for _path in _PATHS:
     ask("paths", _path, _path)
