@@ -8,6 +8,7 @@ whatever arrives is the stream's.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Protocol, cast
 
 from common.http1 import (
@@ -96,6 +97,11 @@ class EngineConnection(asyncio.Protocol):
         """Send bytes of the request, or of the raw stream."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
+
+    def write_all(self, pieces: Iterable[bytes]) -> None:
+        """Send *pieces* one behind the other, without making one of them first."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.writelines(pieces)
 
     def write_eof(self) -> None:
         """Half-close: nothing more comes from our side."""

@@ -214,8 +214,10 @@ class EngineTransport(httpx.AsyncBaseTransport):
             await answer.drain()
             if answer.refused:
                 return  # the rest would be read by nobody
-            if piece:
-                connection.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+            if piece and chunked:
+                connection.write_all((b"%x\r\n" % len(piece), piece, b"\r\n"))
+            elif piece:
+                connection.write(piece)
         if chunked:
             connection.write(b"0\r\n\r\n")
         answer.request_sent = True

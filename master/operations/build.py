@@ -14,8 +14,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import orjson
-
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineUnreachableError
 from master.cluster.builds import (
@@ -30,6 +28,7 @@ from master.cluster.builds import (
     with_value,
 )
 from master.cluster.images.holders import image_holders
+from master.cluster.images.merge import told_as_progress
 from master.cluster.model import ApiVersion, Engine
 from master.cluster.placing.placement import Placement
 from master.cluster.placing.settings import PlacingSettings
@@ -294,4 +293,4 @@ async def _until_lost(
         _log.warning("build on %s was cut short: %s", engine.name, exc)
         fleet.suspect(engine.address)
         text = f"node {engine.name} does not answer: {exc.message}"
-        yield orjson.dumps({"errorDetail": {"message": text}, "error": text}) + b"\r\n"
+        yield told_as_progress(text)

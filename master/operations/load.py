@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
 import orjson
 
 from engine.errors import EngineError
 from master.cluster.images.holders import image_holders
-from master.cluster.images.merge import error_line, failure
+from master.cluster.images.merge import failure, told_as_progress
 from master.cluster.model import ApiVersion, Engine
+from master.errors import ManagerError
 from master.operations.images import Images
 from master.operations.progress import MergedProgress, begun
 from master.operations.spool import Spool
@@ -57,29 +58,42 @@ class Loader:
         """
         self._fleet.any_healthy()
         targets = [self._emptiest()] if self._scope == "one" else self._fleet.healthy_engines()
-        spool = Spool()
+        if len(targets) == 1:
+            merged = self._merged(call, targets, lambda: call.body)
+            await merged.start()
+            return await merged.lines()
+        return await self._load_spooled(call, targets)
 
+    async def _load_spooled(
+        self, call: LoadCall, targets: Sequence[Engine]
+    ) -> AsyncIterator[bytes]:
+        """Load on several engines, each of which takes the body at its own pace."""
+        spool = Spool()
+        merged = self._merged(call, targets, spool.read)
+        filling = asyncio.create_task(spool.fill(call.body), name="body of a load")
+        try:
+            await _both(filling, merged)
+        except BaseException:
+            filling.cancel()
+            await asyncio.gather(merged.end(), filling, return_exceptions=True)
+            spool.close()
+            raise
+        return await begun(_and_close(await merged.lines(), spool))
+
+    def _merged(
+        self, call: LoadCall, targets: Sequence[Engine], body: Callable[[], AsyncIterator[bytes]]
+    ) -> MergedProgress:
         def ask(engine: Engine) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
             return self._fleet.client(engine.address).stream(
                 "POST",
                 "/images/load",
                 call.query,
-                content=spool.read(),
+                content=body(),
                 headers=_HEADERS,
                 version=call.version_for(engine),
             )
 
-        merged = MergedProgress("load", targets, self._fleet, ask)
-        filling = asyncio.create_task(spool.fill(call.body), name="body of a load")
-        try:
-            await _both(filling, merged)
-        except BaseException:
-            merged.cancel()
-            filling.cancel()
-            await asyncio.gather(filling, return_exceptions=True)
-            spool.close()
-            raise
-        return await begun(_and_close(await merged.lines(), spool))
+        return MergedProgress("load", targets, self._fleet, ask)
 
     async def import_image(self, call: LoadCall) -> AsyncIterator[bytes]:
         """``POST /images/create?fromSrc=…``: on one engine, since each would make its own image.
@@ -109,24 +123,29 @@ class Loader:
         merged = MergedProgress("import", [engine], self._fleet, ask)
         await merged.start()
         lines = await merged.lines()
-        return self._and_follow(lines, engine, reference if repository else "")
+        return await begun(self._and_follow(lines, engine, reference if repository else ""))
 
     async def _and_follow(
-        self, lines: AsyncIterator[bytes], engine: Engine, reference: str
-    ) -> AsyncIterator[bytes]:
+        self, lines: AsyncGenerator[bytes, None], engine: Engine, reference: str
+    ) -> AsyncGenerator[bytes, None]:
         image_id = ""
-        async for line in lines:
-            if failure(line) is not None:
+        async with aclosing(lines):
+            yield b""
+            async for line in lines:
                 yield line
-                return
-            image_id = _told_id(line) or image_id
-            yield line
+                if failure(line) is not None:
+                    return
+                image_id = _told_id(line) or image_id
         if not (reference and image_id):
             return
         try:
             await self._images.move_tag(reference, engine, image_id)
         except EngineError as exc:
-            yield error_line({exc.address: exc.message}, 2)
+            failed = self._fleet.state.engine(exc.address)
+            node = failed.name if failed is not None else exc.address
+            yield told_as_progress(f"{node}: {exc.message}")
+        except ManagerError as exc:
+            yield told_as_progress(str(exc))
 
     def _importer(self, reference: str) -> Engine:
         """Who has the tag already; else the engine with the fewest containers."""
@@ -153,11 +172,15 @@ async def _both(filling: asyncio.Task[None], merged: MergedProgress) -> None:
     await filling
 
 
-async def _and_close(lines: AsyncIterator[bytes], spool: Spool) -> AsyncIterator[bytes]:
+async def _and_close(
+    lines: AsyncGenerator[bytes, None], spool: Spool
+) -> AsyncGenerator[bytes, None]:
+    """Pass *lines* on; the spool is closed when nobody reads it any more."""
     try:
-        yield b""
-        async for line in lines:
-            yield line
+        async with aclosing(lines):
+            yield b""
+            async for line in lines:
+                yield line
     finally:
         spool.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from engine.errors import EngineError, EngineStatusError, EngineUnreachableError
@@ -55,17 +55,17 @@ class MergedProgress:
                 await asyncio.wait({*running, self._first}, return_when=asyncio.FIRST_COMPLETED)
                 running = {task for task in running if not task.done()}
         except BaseException:
-            self.cancel()
+            await self.end()
             raise
         if not self._first.done():
             await asyncio.gather(*self._tasks)
             raise next(iter(self._failures.values()))
 
-    async def lines(self) -> AsyncIterator[bytes]:
-        """The merged progress, then what failed. Who drops it ends the call on every engine."""
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        """The merged progress, then what failed. Who closes it ends the call on every engine."""
         return await begun(self._read())
 
-    async def _read(self) -> AsyncIterator[bytes]:
+    async def _read(self) -> AsyncGenerator[bytes, None]:
         left = len(self._tasks) - self._ended_before
         try:
             yield b""
@@ -82,12 +82,13 @@ class MergedProgress:
                 lost = any(isinstance(e, EngineUnreachableError) for e in self._failures.values())
                 yield error_line(said, len(self._targets), named=lost)
         finally:
-            self.cancel()
+            await self.end()
 
-    def cancel(self) -> None:
-        """End it on every engine."""
+    async def end(self) -> None:
+        """End it on every engine; then nothing more of the request is read for any of them."""
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run_on(self, engine: Engine) -> None:
         try:
@@ -103,11 +104,11 @@ class MergedProgress:
         except asyncio.CancelledError:
             raise  # nobody reads any more: waiting for room in the queue would be for ever
         except BaseException:
-            await self._end()
+            await self._one_is_done()
             raise
-        await self._end()
+        await self._one_is_done()
 
-    async def _end(self) -> None:
+    async def _one_is_done(self) -> None:
         if self._first.done():
             await self._queue.put(None)
         else:
@@ -122,7 +123,7 @@ class MergedProgress:
             await self._queue.put(shown)
 
 
-async def begun(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def begun(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """Return *pieces* behind their first one, which is empty.
 
     What stands in a generator's ``finally`` happens only if it has begun: a client that leaves just

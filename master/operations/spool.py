@@ -13,6 +13,8 @@ from master.errors import ManagerError
 _WRITE_SIZE = 1 << 20
 """Bytes that are collected for one write."""
 _READ_SIZE = 256 << 10
+_NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
+"""Linux: read what is in memory, and don't wait for the disk."""
 
 
 class SpoolBrokenError(Exception):
@@ -22,12 +24,21 @@ class SpoolBrokenError(Exception):
 class Spool:
     """A file without a name, which is gone when it is closed, or when the manager is.
 
-    `fill` it once; every `read` begins at its start, and waits for what is still to come.
+    `fill` it once; every `read` begins at its start, and waits for what is still to come. It lies
+    where TMPDIR says, else in /tmp.
     """
 
     def __init__(self) -> None:
-        # It stays open longer than any block of code: `close` ends it.
-        self._file = tempfile.TemporaryFile(prefix="swarm-", buffering=0)  # noqa: SIM115
+        """Make it.
+
+        Raises:
+            ManagerError: there is no place for it.
+        """
+        try:
+            # It stays open longer than any block of code: `close` ends it.
+            self._file = tempfile.TemporaryFile(prefix="swarm-", buffering=0)  # noqa: SIM115
+        except OSError as exc:
+            raise _unkept(exc) from exc
         self._size = 0
         self._is_complete = self._is_broken = False
         self._news = asyncio.Event()
@@ -62,9 +73,40 @@ class Spool:
                 if self._is_complete:
                     return
                 await self._news.wait()
-            piece = await asyncio.to_thread(os.pread, self._file.fileno(), _READ_SIZE, offset)
+            # Never more than is known of: a batch that is just being written may yet fail.
+            size = min(_READ_SIZE, self._size - offset)
+            piece = self._cached(offset, size) or await self._from_disk(offset, size)
             offset += len(piece)
             yield piece
+            await asyncio.sleep(0)  # one that never waits must let the others go on
+
+    def _cached(self, offset: int, size: int) -> bytes:
+        """What is still in memory of what was written, as nearly all of it is; empty if nothing.
+
+        A thread for each piece would cost more than the reading.
+        """
+        if not _NOWAIT:
+            return b""
+        piece = bytearray(size)
+        try:
+            got = os.preadv(self._file.fileno(), [piece], offset, _NOWAIT)
+        except OSError:
+            return b""  # it is on the disk only, or this file system can't tell
+        return bytes(memoryview(piece)[:got])
+
+    async def _from_disk(self, offset: int, size: int) -> bytes:
+        """A piece from the disk.
+
+        Raises:
+            ManagerError: the disk is broken.
+        """
+        try:
+            piece = await asyncio.to_thread(os.pread, self._file.fileno(), size, offset)
+        except OSError as exc:
+            raise _unkept(exc) from exc
+        if not piece:
+            raise ManagerError("the manager can't keep the body: the disk has lost some of it")
+        return piece
 
     def close(self) -> None:
         """Give the disk back. Nobody may fill it any more."""
@@ -76,11 +118,16 @@ class Spool:
             while view:
                 view = view[self._file.write(view) :]
         except OSError as exc:
-            raise ManagerError(f"the manager can't keep the body: {exc.strerror or exc}") from exc
+            raise _unkept(exc) from exc
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+
+def _unkept(error: OSError) -> ManagerError:
+    folder = f" (its TMPDIR is {tempfile.tempdir})" if tempfile.tempdir else ""
+    return ManagerError(f"the manager can't keep the body: {error.strerror or error}{folder}")
 
 
 async def _batches(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +134,44 @@ def test_a_slow_engine_does_not_hold_up_the_client(
     assert client.answer().status == 200
     until(lambda: spools() == open_before, "the disk is given back")
     assert [len(body) for body in bodies(engines)] == [8 * MB, 8 * MB]
+
+
+def test_one_engine_gets_the_body_as_it_comes(
+    client: Client, engines: list[FakeEngine], thread: LoopThread
+) -> None:
+    """Nothing is put on the manager's disk for it."""
+    begun = thread.call(asyncio.Event)
+
+    async def slow(call: Call) -> None:
+        await call.reader.readexactly(MB)
+        begun.set()
+        while not (await call.reader.read(MB)).endswith(b"\r\n0\r\n\r\n"):
+            pass
+        call.body_read = True
+        await call.chunked([b'{"stream":"Loaded image: app:1\\n"}\r\n'])
+
+    engines[0].on("POST /images/load.*", slow)
+    before = spools()
+    with running_manager(engines[0]) as alone, alone.connect() as sender:
+        sender.request("POST", "/images/load", None, f"Content-Length: {4 * MB}")
+        sender.send(b"x" * (2 * MB))
+        until(begun.is_set, "the engine has some of it")
+        assert spools() == before
+        sender.send(b"x" * (2 * MB))
+        assert sender.answer().status == 200
+
+
+def test_no_place_for_a_body_is_told_in_dockers_form(
+    client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    answer = client.ask("POST", "/images/load", b"x" * 1000)
+    assert answer.status == 500
+    assert answer.message == (
+        "the manager can't keep the body: No such file or directory"
+        f" (its TMPDIR is {tmp_path}/nowhere)"
+    )
+    assert bodies(engines) == []
 
 
 def test_three_hundred_clients_that_leave_leave_nothing(

@@ -94,4 +94,9 @@ def error_line(failures: Mapping[str, str], asked: int, *, named: bool = False) 
         text = said.pop()
     else:
         text = "\n".join(f"{node}: {message}" for node, message in failures.items())
+    return told_as_progress(text)
+
+
+def told_as_progress(text: str) -> bytes:
+    """Return an error as the line that ends a stream of progress, when its status is gone."""
     return orjson.dumps({"errorDetail": {"message": text}, "error": text}) + b"\r\n"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from master.errors import ManagerError
+from master.operations import spool as spool_module
 from master.operations.spool import Spool, SpoolBrokenError
 
 PIECES = [bytes([number]) * 70_000 for number in range(40)]
@@ -78,6 +81,62 @@ async def test_cancelled_while_it_waits_for_the_client(spool: Spool) -> None:
         await filling
     with pytest.raises(SpoolBrokenError):
         await whole(spool)
+
+
+@pytest.mark.parametrize("nowait", [0, 0xFFFF], ids=["no-such-flag", "not-on-this-file-system"])
+async def test_what_is_not_in_memory_is_read_from_the_disk(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, nowait: int
+) -> None:
+    monkeypatch.setattr(spool_module, "_NOWAIT", nowait)
+    reader = asyncio.create_task(whole(spool))
+    await spool.fill(body())
+    assert await reader == b"".join(PIECES)
+
+
+async def test_what_is_being_written_is_not_read_yet(spool: Spool) -> None:
+    """The disk may be full before all of it is there."""
+    spool._append(b"known")
+    spool._size = 5
+    spool._append(b"not yet")
+    pieces = spool.read()
+    assert await anext(pieces) == b"known"
+    late = asyncio.ensure_future(anext(pieces))
+    await asyncio.sleep(0.01)
+    assert not late.done()
+    late.cancel()
+
+
+async def test_readers_let_others_go_on(spool: Spool) -> None:
+    await spool.fill(body())
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    pieces = [piece async for piece in spool.read()]
+    assert turns >= len(pieces) > 5
+    counting.cancel()
+
+
+async def test_a_disk_that_loses_it_is_told(spool: Spool) -> None:
+    await spool.fill(body())
+    spool._file.truncate(1000)
+    with pytest.raises(ManagerError, match="can't keep the body"):
+        await whole(spool)
+
+
+def test_no_place_for_it_is_told_with_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(
+        ManagerError, match=r"No such file or directory \(its TMPDIR is .*nowhere\)"
+    ):
+        Spool()
 
 
 async def test_a_full_disk_is_told(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
