@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from common import logs
@@ -138,13 +137,19 @@ def _host_name(parsed: Parsed) -> str:
 
 
 def _ip(parsed: Parsed) -> str:
+    from services.address import is_of_one, parse_ip
+
     text = parsed.text("ip")
-    try:
-        if "%" in text:
-            raise UsageError("--ip: an address with a zone means nothing to other hosts")
-        return str(ip_address(text)) if text else ""
-    except ValueError as exc:
-        raise UsageError(f"--ip: {exc}") from exc
+    if not text:
+        return ""
+    if "%" in text:
+        raise UsageError("--ip: an address with a zone means nothing to other hosts")
+    found = parse_ip(text)
+    if found is None:
+        raise UsageError(f"--ip: {text!r} is no IP address")
+    if not is_of_one(found):
+        raise UsageError(f"--ip: by {text} nobody reaches this host")
+    return str(found)
 
 
 def _seconds(parsed: Parsed, name: str) -> float:
