@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 from master.api.deps import RegistryAuth, TheManager, Version
 from master.api.json_body import json_body
 from master.api.sender import Sender
+from master.cluster.images.reference import plugin_name
 from master.operations.plugins import PluginCall
 
 router = APIRouter(tags=["plugins"])
@@ -18,11 +19,16 @@ JSON = "application/json"
 
 
 async def _call(request: Request, version: Version, auth: RegistryAuth) -> PluginCall:
-    body = b"" if request.method == "GET" else await json_body(request)
-    return PluginCall(request.url.query, version, auth, body)
+    return PluginCall(request.url.query, version, auth)
+
+
+async def _call_with_body(request: Request, version: Version, auth: RegistryAuth) -> PluginCall:
+    return PluginCall(request.url.query, version, auth, await json_body(request))
 
 
 Call = Annotated[PluginCall, Depends(_call)]
+"""A verb that has no body: older clients say that the one they don't send is text."""
+CallWithBody = Annotated[PluginCall, Depends(_call_with_body)]
 
 
 @router.get("/plugins")
@@ -33,11 +39,14 @@ async def plugins(manager: TheManager, call: Call) -> Response:
 
 
 @router.post("/plugins/pull")
-async def install(request: Request, manager: TheManager, call: Call) -> Response:
+async def install(request: Request, manager: TheManager, call: CallWithBody) -> Response:
     """``POST /plugins/pull``: on every node, progress as it comes."""
     sender = Sender(request)
     lines = await sender.while_it_waits(manager.plugins.install(call))
-    return StreamingResponse(sender.until_it_leaves(lines), media_type=JSON)
+    asked = request.query_params
+    # Clients enable what they have installed by the name that they read here.
+    headers = {"Docker-Plugin-Name": plugin_name(asked.get("remote", ""), asked.get("name", ""))}
+    return StreamingResponse(sender.until_it_leaves(lines), headers=headers, media_type=JSON)
 
 
 @router.get("/plugins/{reference:path}/json")
@@ -47,7 +56,9 @@ async def inspect(reference: str, manager: TheManager, call: Call) -> Response:
 
 
 @router.post("/plugins/{reference:path}/upgrade")
-async def upgrade(reference: str, request: Request, manager: TheManager, call: Call) -> Response:
+async def upgrade(
+    reference: str, request: Request, manager: TheManager, call: CallWithBody
+) -> Response:
     """``POST /plugins/{name}/upgrade``: on every node, progress as it comes."""
     sender = Sender(request)
     lines = await sender.while_it_waits(manager.plugins.upgrade(reference, call))
@@ -67,7 +78,7 @@ async def disable(reference: str, manager: TheManager, call: Call) -> Response:
 
 
 @router.post("/plugins/{reference:path}/set", status_code=204)
-async def configure(reference: str, manager: TheManager, call: Call) -> Response:
+async def configure(reference: str, manager: TheManager, call: CallWithBody) -> Response:
     """``POST /plugins/{name}/set``: on every node."""
     await manager.plugins.change("POST", reference, "/set", call)
     return Response(status_code=204)

@@ -127,6 +127,7 @@ def test_a_plugin_is_installed_everywhere(
         "POST", "/plugins/pull?remote=x&name=y", body=b'[{"Name":"network","Value":["host"]}]'
     )
     assert answer.status == 200
+    assert answer.header("docker-plugin-name") == "y:latest"
     assert sorted(line.split(b'"id":')[1][:14] for line in answer.body.splitlines()) == [
         b'"dockerhost01:',
         b'"dockerhost02:',
@@ -144,6 +145,16 @@ def test_a_plugins_name_reaches_the_engines_as_it_is(
         assert asked(engine, "/enable")[-1].endswith("/plugins/reg:5000/a/b:1/enable?timeout=3")
     assert client.ask("DELETE", "/plugins/..%2Fcontainers%2Fx").status == 404
     assert asked(pair[0], "containers/x") == []
+
+
+@pytest.mark.parametrize("verb", ["enable", "disable"])
+def test_an_older_client_may_call_the_body_that_it_does_not_send_text(
+    client: Client, pair: tuple[FakeEngine, FakeEngine], verb: str
+) -> None:
+    for engine in pair:
+        engine.on(rf"POST /plugins/x/{verb}\?", says(None))
+    answer = client.ask("POST", f"/plugins/x/{verb}", b"", "Content-Type: text/plain")
+    assert answer.status == 200
 
 
 def test_a_global_volume_is_removed_once_for_all(

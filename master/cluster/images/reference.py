@@ -98,6 +98,14 @@ def reference_key(text: str) -> str:
         return ""
 
 
+def plugin_name(remote: str, alias: str) -> str:
+    """Return what a plugin pulled from *remote* is called; "" for what can be no name.
+
+    It is tagged, as engines have it, even if it was asked for by a digest.
+    """
+    return reference_key((alias or remote).partition("@")[0])
+
+
 def _familiar(name: str) -> str:
     first, slash, rest = name.partition("/")
     is_domain = bool(slash) and (
