@@ -48,6 +48,10 @@ class PlacementHints:
             if not found:
                 del self._hints[key]
 
+    def forget_all(self, client: str, image: str) -> None:
+        """The client can't have *image*, and gives up."""
+        self._hints.pop((client, _normal(image)), None)
+
 
 def _normal(image: str) -> str:
     """One spelling for ``busybox`` and ``docker.io/library/busybox:latest``."""

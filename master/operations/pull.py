@@ -152,7 +152,12 @@ class Puller:
 
         targets = self.targets(call)
         merged = MergedProgress(f"pull of {call.reference}", targets, self._fleet, ask)
-        await merged.start()
+        try:
+            await merged.start()
+        except EngineError:
+            # What the client asks for next, maybe with a password, is about no container.
+            self._hints.forget_all(call.client, call.reference)
+            raise
         return await merged.lines()
 
 

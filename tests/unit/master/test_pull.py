@@ -86,6 +86,18 @@ async def test_all_refuse_with_the_engines_own_status() -> None:
     assert caught.value.status == 404
 
 
+async def test_a_pull_after_a_refused_one_is_for_every_engine() -> None:
+    first, second = Client(None, 0.0), Client(1, 0.0)
+    fleet: Any = Fleet(first, second)
+    hints = PlacementHints()
+    one = Puller(fleet, ImageCopier(fleet), hints, "placeable")
+    hints.remember(CALL.client, "busybox", "10.0.0.1:2375")
+    assert [engine.name for engine in one.targets(CALL)] == ["node-1"]
+    with pytest.raises(EngineStatusError):
+        await one.pull(CALL)
+    assert [engine.name for engine in one.targets(CALL)] == ["node-1", "node-2"]
+
+
 async def test_a_reader_who_leaves_ends_every_pull() -> None:
     clients = [Client(10_000, 0.0), Client(10_000, 0.0)]
     before = asyncio.all_tasks()
