@@ -1,10 +1,6 @@
 """docker-py and a registry that wants a password."""
 
-import json
-import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from docker import DockerClient
@@ -12,58 +8,18 @@ from docker.errors import APIError
 from docker_py_tools import run
 from image_tools import ids, reset_images
 from integration_tools import Api, until
+from registry_tools import PASSWORD, USER, private_registry
 
 from lab.cluster import Lab
-from lab.http import call
-from lab.install import find
 
-ME = {"username": "me", "password": "secret"}
-_ME_HASHED = "me:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
+ME = {"username": USER, "password": PASSWORD}
 
 
 @pytest.fixture(scope="module")
 def registry(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Host and port of a registry that knows `ME` only."""
-    folder = tmp_path_factory.mktemp("registry")
-    host = lab.registry.endpoint.partition(":")[0]
-    with socket.create_server((host, 0)) as probe:
-        endpoint = f"{host}:{probe.getsockname()[1]}"
-    with subprocess.Popen(
-        [str(find().registry), "serve", str(settings(folder, endpoint))],
-        env={"OTEL_TRACES_EXPORTER": "none"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            until(lambda: is_there(endpoint), 10, "the registry")
-            yield endpoint
-        finally:
-            process.kill()
-
-
-def settings(folder: Path, endpoint: str) -> Path:
-    """The registry's settings file; what it keeps is kept in *folder*."""
-    (folder / "users").write_text(_ME_HASHED)
-    config = folder / "registry.yml"
-    config.write_text(
-        json.dumps(
-            {
-                "version": "0.1",
-                "storage": {"filesystem": {"rootdirectory": str(folder)}},
-                "http": {"addr": endpoint, "secret": "of a test"},
-                "auth": {"htpasswd": {"realm": "test", "path": str(folder / "users")}},
-            }
-        )
-    )
-    return config
-
-
-def is_there(endpoint: str) -> bool:
-    """Whether the registry answers, if only that it wants a password."""
-    try:
-        return call("GET", endpoint, "/v2/", timeout_s=2).status == 401
-    except OSError:
-        return False
+    with private_registry(lab, tmp_path_factory.mktemp("registry")) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
