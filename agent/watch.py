@@ -74,6 +74,7 @@ class Watch:
         self._sent: dict[str, dict[str, int]] = {}
         """To whom it sent which signal when, since their last start that we know of."""
         self._is_known = False
+        self._has_missed = False
         self._heard_at = time.monotonic()
         self._followed_since = math.inf
         self._since = _BEGINNING
@@ -158,7 +159,7 @@ class Watch:
                 # The stream stands before anything is read: nothing falls in between.
                 group.create_task(self._pulse(), name="pulse of the engine")
                 group.create_task(self._keep_up(), name="reading of containers")
-                async for line in lines_of(pieces, self._client.address):
+                async for line in lines_of(pieces, self._client.address, self._miss):
                     self._hear(line)
             raise EngineUnreachableError(self._client.address, "its event stream ended")
 
@@ -199,6 +200,9 @@ class Watch:
             await self._client.ping(_TIMEOUT_S)
             self._heard_at = time.monotonic()
             self._changed()  # somebody may have survived what was sent to it
+            if self._has_missed:
+                self._has_missed = False
+                await self.resync()
 
     def _take(self, container_id: str, container: Container | None) -> None:
         """Take over what the engine said of a container."""
@@ -231,6 +235,12 @@ class Watch:
         if hint is not None:
             self._since = _just_after(hint.time_ns)
             self._apply(hint)
+
+    def _miss(self) -> None:
+        """Take note of an event that cannot be taken in: whom it was about is not known."""
+        self._heard_at = time.monotonic()
+        _log.warning("The engine sent an event that is too long: everything is looked at instead")
+        self._has_missed = True
 
     def _apply(self, hint: Hint) -> None:
         self._figures.events += 1

@@ -281,7 +281,7 @@ class Keeper:
             # The stream stands before the lists are read: nothing falls in between.
             await self._load(specs)
             self._streaming = True
-            async for line in lines_of(pieces, self.address):
+            async for line in lines_of(pieces, self.address, self._miss):
                 self._hear(line)
 
     async def _validate(self) -> Engine:
@@ -309,6 +309,11 @@ class Keeper:
             self._loading = False
         self._heard_at = time.monotonic()
         self._hooks.connected(self.engine)
+
+    def _miss(self) -> None:
+        self._heard_at = time.monotonic()
+        _log.warning("Engine %s sent an event that is too long to be passed on", self.address)
+        self.refresher.mark_all()  # whatever it was about
 
     def _hear(self, line: bytes) -> None:
         self._heard_at = time.monotonic()

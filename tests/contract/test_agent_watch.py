@@ -277,6 +277,19 @@ async def test_what_is_no_engine_is_asked_again(engine: FakeEngine) -> None:
         await until(lambda: names(watch) == ["web-1"])
 
 
+async def test_an_event_that_is_too_long_is_not_asked_for_again(
+    engine: FakeEngine, quick: None
+) -> None:
+    async with watching(engine) as watch:
+        await until(lambda: names(watch) == ["web-1"])
+        add(engine, 2, "web-2")
+        await tell(engine, "start", container_id(2), note="x" * (5 << 20))
+        await until(lambda: names(watch) == ["web-1", "web-2"])
+        await end(engine, container_id(1))
+        await until(lambda: names(watch) == ["web-2"])
+        assert sum("/events" in one.target for one in engine.asked) == 1
+
+
 async def test_a_line_that_is_no_event_changes_nothing(engine: FakeEngine) -> None:
     async with watching(engine) as watch:
         await until(lambda: names(watch) == ["web-1"])

@@ -51,6 +51,15 @@ async def test_a_line_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     assert len(await read(*[b"x" * 60 + b"\n"] * 5)) == 5
 
 
+async def test_a_line_that_is_too_long_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_LINE_LIMIT", 100)
+    told: list[str] = []
+    pieces = [b"a\n" + b"x" * 60, b"y" * 60, b"z" * 200, b"z\nb\nc", b"\n" + b"x" * 101, b"d"]
+    found = [line async for line in lines_of(pieces_of(pieces), "e:1", lambda: told.append("long"))]
+    assert found == [b"a\n", b"b\n", b"c\n"]
+    assert told == ["long"] * 2
+
+
 async def test_a_long_line_in_small_pieces_costs_no_more_than_its_length() -> None:
     started = time.process_time()
     (line,) = await read(*[b"x" * 64] * 60_000, b"\n")
