@@ -34,5 +34,8 @@ def past_window(
     if until is not None and until <= now:
         end = until - skew
     else:
-        end = max(newest, now - skew - _UNSEEN_SKEW_NS)
+        its_now = now - skew
+        # A clock that was set back has told of times that are still to come.
+        newest = min(newest, its_now + _UNSEEN_SKEW_NS)
+        end = max(newest, its_now - _UNSEEN_SKEW_NS)
     return (start, end) if start <= end else None

@@ -41,6 +41,11 @@ def test_of_a_silent_engine_up_to_a_moment_ago(skew_s: float) -> None:
     assert window == (its_now - 100 * SECOND, its_now - 2 * SECOND)
 
 
+def test_a_clock_that_was_set_back_is_not_waited_for() -> None:
+    window = past_window(engine(), 0, None, now=NOW, newest=NOW + 3600 * SECOND)
+    assert window == (0, NOW + 2 * SECOND)
+
+
 def test_an_engine_without_anything_to_tell_is_not_asked() -> None:
     assert past_window(engine(), NOW + SECOND, None, now=NOW, newest=NOW - SECOND) is None
 
