@@ -160,6 +160,34 @@ def test_an_engine_is_lost_in_a_pull(lab: Lab, api: Api, victim: Engine, client:
     assert all(ids(lab, APP))
 
 
+def test_an_engine_hangs_behind_the_first_words_of_its_pull(
+    lab: Lab, api: Api, victim: Engine, client: Client
+) -> None:
+    """It closes nothing, and the others have long been done."""
+    name = f"{lab.registry.endpoint}/junk/large"
+    first = Api(lab.engines[0].plan.endpoint)
+    assert first("POST", "/images/load", archive(f"{name}:1", 60 * MB)).status == 200
+    assert ask(first, "POST", f"/images/{name}/push?tag=1", b"", "X-Registry-Auth: e30=").whole
+    assert first("DELETE", f"/images/{name}:1").status == 200
+    victim.slow(0.2)
+    client.request("POST", f"/images/create?fromImage={name}&tag=1", b"", "Connection: close")
+    while not is_downloading(client.line(), "dockerhost02"):
+        pass
+    victim.pause()
+    rest = client.rest()
+    assert rest.endswith(b"\r\n0\r\n\r\n")
+    *_, last = [json.loads(line) for line in rest.splitlines() if line.startswith(b"{")]
+    assert last["error"].startswith("dockerhost02: ")
+    assert "\n" not in last["error"]
+    mend(victim)
+    assert [bool(found) for found in ids(lab, name)] == [True, False, True]
+
+
+def is_downloading(line: bytes, node: str) -> bool:
+    """Whether a line of a pull's progress tells of bytes that come to this node."""
+    return f'"{node}:'.encode() in line and b'"Downloading"' in line
+
+
 @pytest.mark.parametrize("verb", ["pull", "push", "plugin"])
 def test_a_client_leaves_in_the_middle(lab: Lab, api: Api, client: Client, verb: str) -> None:
     """The engines are told; they themselves wait for a registry's first word for 15 s."""
@@ -205,10 +233,11 @@ def test_an_engine_is_lost_while_it_reads_a_context(
     assert "does not answer" in answer.message
 
 
-def test_an_engine_is_lost_in_a_build(api: Api, victim: Engine, client: Client) -> None:
+@pytest.mark.parametrize("fault", ["crashes", "hangs"])
+def test_an_engine_is_lost_in_a_build(api: Api, victim: Engine, client: Client, fault: str) -> None:
     client.request("POST", ON_VICTIM, CONTEXT, TAR)
     until(lambda: containers(victim), 20, "the step")
-    victim.crash()
+    FAULTS[fault](victim)
     answer = client.answer()
     assert (answer.status, answer.whole) == (200, True)
     assert lines(answer)[-1]["error"].startswith("node dockerhost02 does not answer: ")
