@@ -27,6 +27,7 @@ _ANONYMOUS_PRUNE_SINCE: ApiVersion = (1, 42)
 _NONE_NAMES_UNTIL: ApiVersion = (1, 43)
 _RECURSIVE_READ_ONLY_SINCE: ApiVersion = (1, 44)
 _VIRTUAL_SIZE_UNTIL: ApiVersion = (1, 44)
+_IMAGE_CREATE_EVENTS_SINCE: ApiVersion = (1, 46)
 _LEGACY_EVENTS_UNTIL: ApiVersion = (1, 52)
 _EVENT_MEDIA_SINCE: ApiVersion = (1, 52)
 _EVENT_LINES_SINCE: ApiVersion = (1, 53)
@@ -48,6 +49,11 @@ def reference_filter(params: Mapping[str, str], client: ApiVersion) -> tuple[str
 def event_flavour(client: ApiVersion) -> bool:
     """Whether *client* gets events without ``status``, ``id`` and ``from``: from 1.52 on."""
     return client >= _LEGACY_EVENTS_UNTIL
+
+
+def is_event_told(kind: str, action: str, client: ApiVersion) -> bool:
+    """Whether *client* is told of an event. Client < 1.46: not of images that were created."""
+    return client >= _IMAGE_CREATE_EVENTS_SINCE or (kind, action) != ("image", "create")
 
 
 def event_media(client: ApiVersion) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import orjson
 
 from engine.errors import EngineError
 from engine.lines import lines_of
+from master.cluster import shims
 from master.cluster.events.broker import (
     Deduplicator,
     Event,
@@ -66,8 +67,7 @@ class EventStream:
         What an engine does, too: the past is sent in any case. Whoever does not begin to read has
         not begun to listen.
         """
-        matches = None if self._filter.is_empty else self._filter.matches
-        async with self._fleet.broker.subscribe(matches) as subscription:
+        async with self._fleet.broker.subscribe(self._wants) as subscription:
             past = await self._past() if self._wants_past else []
             if past:
                 yield self._encoded(past)
@@ -77,6 +77,10 @@ class EventStream:
                     wanted = [event for event in batch if fresh.is_new(event)]
                     if wanted:
                         yield self._encoded(wanted)
+
+    def _wants(self, event: Event) -> bool:
+        told = shims.is_event_told(event.type, event.action, self._version)
+        return told and self._filter.matches(event)
 
     def _encoded(self, events: list[Event]) -> bytes:
         return encode_all(events, self._version, self._before)
@@ -104,7 +108,7 @@ class EventStream:
         own = [
             event
             for event in self._fleet.broker.own_past()
-            if self._since <= event.time_nano <= until and self._filter.matches(event)
+            if self._since <= event.time_nano <= until and self._wants(event)
         ]
         return merge_past([*parts, own])
 
@@ -122,7 +126,7 @@ class EventStream:
             event_from_message(dict(with_cluster_network(message, engine.address, ids)), engine)
             for message in await self._ask(engine, query)
         ]
-        return [event for event in events if self._filter.matches(event)]
+        return [event for event in events if self._wants(event)]
 
     async def _ask(self, engine: Engine, query: dict[str, str]) -> list[dict[str, Any]]:
         """What *engine* says; if it does not come to an end, what it has said so far."""

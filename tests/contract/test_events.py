@@ -260,3 +260,21 @@ def test_newer_clients_choose_the_form(
     assert len(lines) >= 3
     assert all(line.startswith(begins) and line.endswith(b"}\n") for line in lines)
     assert actions([json.loads(line.lstrip(b"\x1e")) for line in lines]) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(("version", "told"), [("1.45", False), ("1.46", True)])
+def test_older_clients_are_not_told_of_images_that_were_created(version: str, told: bool) -> None:
+    engine = EngineWithMemory(newest="1.56")
+    past = engine.happened("create", 5)
+    past["Type"] = "image"
+    with cluster(engine) as (manager, thread), manager.connect() as client:
+        moment = time.time()
+        image = "filters=%7B%22type%22%3A%5B%22image%22%5D%7D"
+        client.request("GET", f"/v{version}/events?since={moment - 10}&until={moment + 1}&{image}")
+        assert client.head()[0] == 200
+        live = engine.happened("create", 0)
+        live["Type"] = "image"
+        thread.run(engine.emit(live))
+        body, whole = client._chunks()
+        assert whole
+        assert len(body.splitlines()) == (2 if told else 0)

@@ -64,11 +64,6 @@ class EventFilter:
         check_keys(filters, _KEYS)
         return cls(filters)
 
-    @property
-    def is_empty(self) -> bool:
-        """Every event matches."""
-        return not self._wanted
-
     def matches(self, event: Event) -> bool:
         """Whether *event* passes every filter: of one key, any value will do; labels, all."""
         return all(self._passes(key, wanted, event) for key, wanted in self._wanted.items())
