@@ -3,11 +3,12 @@
 No image can be fetched where the tests run. What is made here has the names, the entry points and
 the commands that the files rely on, so that both are used as they are: ``python`` is the
 interpreter of these tests with the wheels that `requirements.lock` pins and a package manager that
-installs HAProxy, ``consul`` is the lab's.
+installs HAProxy and Nginx, cut into packages as Debian does, ``consul`` is the lab's.
 """
 
 import hashlib
 import io
+import os
 import re
 import subprocess
 import sys
@@ -34,11 +35,12 @@ PYTHONPATH=/opt/pip exec python -m pip "$@"
 """
 _APT_GET = """#!/bin/sh
 # There is no archive to ask in here: the packages lie in /packages.
-if [ "$1" = install ]; then
-  for package; do
-    if [ -d "/packages/$package" ]; then cp -a "/packages/$package/." /; fi
-  done
-fi
+[ "$1" = install ] || exit 0
+shift
+for package; do
+  case $package in -*) continue ;; esac
+  cp -a "/packages/$package/." / || { echo "E: Unable to locate package $package" >&2; exit 100; }
+done
 """
 _CONSUL_ENTRY = """#!/bin/sh
 # As the real image does: an agent's data goes to the volume.
@@ -96,11 +98,21 @@ def _python() -> Image:
     for wheel in wheels().iterdir():
         tree.add(wheel, f"/wheels/{wheel.name}")
     tree.write("/usr/bin/apt-get", _APT_GET)
-    haproxy = find().haproxy.parent
-    tree.add_all(haproxy / "usr", "/packages/haproxy/usr")
-    tree.add_libraries([haproxy / "usr" / "sbin" / "haproxy"])
+    _add_proxies(tree)
     environment = {"PATH": _PATH, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
     return image("python:3.12-slim", tree, environment, Cmd=["python3"])
+
+
+def _add_proxies(tree: "Tree") -> None:
+    haproxy, nginx = find().haproxy.parent / "usr", find().nginx.parent / "usr"
+    own = next((haproxy / "lib").glob("*-linux-gnu"))
+    tree.add_all(haproxy, "/packages/haproxy/usr")
+    tree.add_libraries([haproxy / "sbin" / "haproxy"], own)
+    tree.add(nginx / "sbin" / "nginx", "/packages/nginx/usr/sbin/nginx")
+    tree.add_libraries([nginx / "sbin" / "nginx"])
+    # A package of its own in Debian: whoever installs nginx alone has no tcp services.
+    modules = "lib/nginx/modules"
+    tree.add_all(nginx / modules, f"/packages/libnginx-mod-stream/usr/{modules}")
 
 
 def _consul() -> Image:
@@ -154,10 +166,15 @@ class Tree:
             filter=lambda entry: None if _LEFT_OUT.fullmatch(entry.name) else entry,
         )
 
-    def add_libraries(self, programs: Iterable[Path]) -> None:
-        """Add every shared library that *programs* are linked with, and the loader."""
-        for library in sorted({one for program in programs for one in _libraries(program)}):
-            self.add(library)
+    def add_libraries(self, programs: Iterable[Path], own: Path | None = None) -> None:
+        """Add every shared library that *programs* are linked with, and the loader.
+
+        Those in the folder *own* come with the program's package; what they need themselves is
+        added all the same.
+        """
+        for library in sorted({one for program in programs for one in _libraries(program, own)}):
+            if library.parent != own:
+                self.add(library)
 
     def link(self, name: str, target: str) -> None:
         """Add a symbolic link."""
@@ -177,7 +194,11 @@ class Tree:
         return Layer(self._buffer.getvalue())
 
 
-def _libraries(program: Path) -> list[Path]:
-    """Return what the loader finds for *program* on this machine's own paths."""
-    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
+def _libraries(program: Path, own: Path | None) -> list[Path]:
+    """Return what the loader finds for *program* in *own* and on this machine's own paths."""
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(own or "")}
+    done = subprocess.run(
+        ["ldd", program], capture_output=True, text=True, check=True, env=environment
+    )
+    assert "not found" not in done.stdout, f"{program} lacks a library here: {done.stdout}"
     return [Path(found) for found in re.findall(r"(/\S+) \(0x", done.stdout)]
