@@ -110,10 +110,10 @@ class Keeper:
             group.create_task(self._periodically(), name=f"timer of {self.address}")
 
     async def probe(self, deadline_s: float) -> bool:
-        """Ping it now, or wait for the ping that is on the way; whether it answers."""
-        await self._ping(deadline_s)
+        """Ping it now, or wait so long for the ping that is on the way; whether it answers."""
+        is_over = await self._ping(deadline_s)
         found = self._state.engine(self.address)
-        return found is not None and found.is_healthy and not found.failures
+        return is_over and found is not None and found.is_healthy and not found.failures
 
     def suspect(self) -> None:
         """Somebody failed to reach it: look now, not at the next heartbeat."""
@@ -186,20 +186,23 @@ class Keeper:
         """Seconds since it was last heard; 0 without a stream, over which it could be."""
         return time.monotonic() - self._heard_at if self._streaming else 0.0
 
-    async def _ping(self, deadline_s: float) -> None:
-        """Ping it, or wait for the ping that is on the way.
+    async def _ping(self, deadline_s: float) -> bool:
+        """Ping it, or wait for the ping that is on the way; whether that is over now.
 
         Many calls may wait at once when an engine hesitates: one unanswered ping is one failure,
-        however many of them wanted to know.
+        however many of them wanted to know. Another one's ping may have more time than there is.
         """
-        if self._pinging is None or self._pinging.done():
-            self._pinging = asyncio.create_task(
+        pinging = self._pinging
+        if pinging is None or pinging.done():
+            pinging = self._pinging = asyncio.create_task(
                 self._ping_once(deadline_s), name=f"ping of {self.address}"
             )
-        pinging = self._pinging
-        await asyncio.wait([pinging])
+            await asyncio.wait([pinging])
+        elif not (await asyncio.wait([pinging], timeout=deadline_s))[0]:
+            return False
         if not pinging.cancelled():
             pinging.result()
+        return True
 
     async def _ping_once(self, deadline_s: float) -> None:
         try:

@@ -109,6 +109,20 @@ async def test_however_many_wait_for_an_engine_an_unanswered_ping_is_one_failure
     fleet._follow(set())
 
 
+async def test_who_has_less_time_does_not_wait_for_anothers_ping(
+    fleet: Fleet, silent: SilentClient
+) -> None:
+    patient = asyncio.create_task(fleet.answers(ADDRESS, 0.3))
+    await asyncio.sleep(0)
+    assert not await fleet.answers(ADDRESS, 0.05)
+    assert not patient.done()
+    engine = fleet.state.engine(ADDRESS)
+    assert engine is not None
+    assert engine.failures == 0  # that ping may still be answered
+    assert not await patient
+    fleet._follow(set())
+
+
 async def test_who_no_longer_wants_to_know_leaves_the_ping_to_the_others(
     fleet: Fleet, silent: SilentClient
 ) -> None:
