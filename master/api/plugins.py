@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import StreamingResponse
 
+from master.api.answers import JSON, json_answer
 from master.api.deps import RegistryAuth, TheManager, Version
 from master.api.json_body import json_body
 from master.api.sender import Sender
@@ -14,8 +15,6 @@ from master.cluster.images.reference import plugin_name
 from master.operations.plugins import PluginCall
 
 router = APIRouter(tags=["plugins"])
-
-JSON = "application/json"
 
 
 async def _call(request: Request, version: Version, auth: RegistryAuth) -> PluginCall:
@@ -35,7 +34,7 @@ CallWithBody = Annotated[PluginCall, Depends(_call_with_body)]
 async def plugins(manager: TheManager, call: Call) -> Response:
     """``GET /plugins``: those that every healthy node has."""
     body, headers = await manager.plugins.list(call)
-    return Response(body, headers=dict(headers), media_type=JSON)
+    return json_answer(body, headers=headers)
 
 
 @router.post("/plugins/pull")
@@ -52,7 +51,7 @@ async def install(request: Request, manager: TheManager, call: CallWithBody) -> 
 @router.get("/plugins/{reference:path}/json")
 async def inspect(reference: str, manager: TheManager, call: Call) -> Response:
     """``GET /plugins/{name}/json``: of the first node that has it."""
-    return Response(await manager.plugins.inspect(reference, call), media_type=JSON)
+    return json_answer(await manager.plugins.inspect(reference, call))
 
 
 @router.post("/plugins/{reference:path}/upgrade")
