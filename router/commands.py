@@ -4,7 +4,6 @@ import asyncio
 import os
 import shlex
 import signal
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,11 @@ class Ended:
     told: str
     """The last lines of what it said, in one; made for a log line."""
 
+    @property
+    def reason(self) -> str:
+        """Why it failed, in words."""
+        return self.told or f"exit code {self.code}"
+
 
 def words(command: str, file: Path) -> list[str]:
     """Return *command* taken apart as a shell would, with ``{}`` replaced by *file*.
@@ -38,10 +42,16 @@ def words(command: str, file: Path) -> list[str]:
     return [part.replace("{}", str(file)) for part in parts]
 
 
-async def run(argv: Sequence[str], *, timeout_s: float = _TIMEOUT_S) -> Ended:
-    """Run *argv*; a program that cannot be started or does not end in time counts as failed."""
-    # A file, not a pipe: what the command leaves running may keep its output open for ever.
-    with tempfile.TemporaryFile() as output:
+async def run(
+    argv: Sequence[str], *, timeout_s: float = _TIMEOUT_S, keep: Sequence[int] = ()
+) -> Ended:
+    """Run *argv*; a program that cannot be started or does not end in time counts as failed.
+
+    It finds the files *keep* open under the same numbers.
+    """
+    # No pipe: what the command leaves running may keep its output open for ever. No file: a full
+    # disk must not be what makes a check fail.
+    with os.fdopen(os.memfd_create("output"), "w+b") as output:
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -49,6 +59,7 @@ async def run(argv: Sequence[str], *, timeout_s: float = _TIMEOUT_S) -> Ended:
                 stdout=output,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=keep,
             )
         except OSError as exc:
             return Ended(127, f"{argv[0]}: {exc.strerror or exc}")

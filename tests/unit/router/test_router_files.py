@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router import commands, files, ledger
+from router import commands, files, ledger, parts
 from tests.fakes.client import until
 
 
@@ -42,6 +42,47 @@ def test_a_file_that_cannot_be_written_stays(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Is a directory"):
         files.replace(target, "two\n")
     assert target.read_text() == "one\n"
+
+
+def test_what_no_file_can_hold_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        files.replace(tmp_path / "x.cfg", "\ud800")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["a\r\nb\rc\n", "caf\udce9"])
+def test_a_text_is_read_as_it_was_written(tmp_path: Path, text: str) -> None:
+    files.replace(tmp_path / "x", text)
+    assert files.read(tmp_path / "x") == text
+
+
+def test_a_new_folder_can_be_read_by_everybody(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        files.make_folder(tmp_path / "a" / "b")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o755
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o755
+
+
+def test_parts_stand_before_and_go_after(tmp_path: Path) -> None:
+    target, folder = tmp_path / "x.cfg", tmp_path / "parts"
+    old, new = {str(folder / "1-list"): "one\n"}, {str(folder / "2-list"): "two\n"}
+    assert not parts.are_there(old)
+    parts.write(old, target)
+    parts.write(new, target)
+    assert parts.are_there({**old, **new})
+    parts.prune(folder, f"use {folder}/2-list")
+    assert [path.name for path in folder.iterdir()] == ["2-list"]
+    assert not parts.are_there(old)
+
+
+def test_a_part_can_be_read_by_whoever_can_read_the_file(tmp_path: Path) -> None:
+    target = tmp_path / "x.cfg"
+    target.touch(0o640)
+    parts.write({str(tmp_path / "parts" / "list"): "one\n"}, target)
+    assert (tmp_path / "parts" / "list").stat().st_mode & 0o777 == 0o640
 
 
 def test_a_command_is_taken_apart_as_a_shell_would() -> None:
