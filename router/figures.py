@@ -21,6 +21,7 @@ OUTCOMES = (
     "check-failed",
     "reload-failed",
     "write-failed",
+    "failed",
 )
 
 
