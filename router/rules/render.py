@@ -6,7 +6,7 @@ that does not exist is an error instead of an empty place.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import StrictUndefined, Template, TemplateError
@@ -20,6 +20,8 @@ from services.entry import ServiceEntry
 
 _SHIPPED = Path(__file__).parents[1] / "templates"
 _REVISION_LENGTH = 16
+PARTS = "parts"
+"""Folder, in the proxy's own one, of the files that its file names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Edge:
     http_port: int = 80
     drain_s: int = 30
     """Seconds that requests in progress have after a reload or a stop."""
+    user: str = ""
+    """Account of the processes that serve, where the proxy starts as root; empty: its own choice,
+    which for HAProxy is to stay root."""
+    group: str = ""
+    """Set together with *user*."""
     stream_module: str = ""
     """Nginx's module for plain connections, where it is not built in."""
 
@@ -74,6 +81,9 @@ class Rendered:
     """What tells whether a running proxy has this file, but perhaps for its servers."""
     model: Model | None = None
     """Set where the servers can be changed on the running proxy."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Files that the text names, by path. A path tells its content apart from every other, so that
+    putting the text in place brings exactly its parts into force, or those of before stay."""
 
 
 class Renderer:
@@ -116,26 +126,45 @@ class Renderer:
         """Return the file for *view*.
 
         Raises:
-            RenderError: the template asks for what does not exist.
+            RenderError: the template asks for what does not exist, or makes what is no text.
         """
         bare = View(view.model.without_servers(), view.entries, view.keys)
-        revision = _digest(self._text(bare if self._is_adjustable else view, ""))
-        text = self._text(view, revision)
-        return Rendered(text, revision, view.model if self._is_adjustable else None)
-
-    def _text(self, view: View, revision: str) -> str:
         try:
-            return self._template.render(
-                model=view.model,
-                edge=self._edge,
-                paths=self._paths,
-                revision=revision,
-                server_options=SERVER_OPTIONS,
-                can_back_up=_can_back_up,
-                **toolbox.functions(view.entries, view.keys or {}, self._environ),
-            )
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+            parts = _Parts(f"{self._paths.folder}/{PARTS}")
+            revision = _digest(self._text(bare if self._is_adjustable else view, "", parts))
+            parts.texts.clear()
+            text = self._text(view, revision, parts)
+        except Exception as exc:
+            # A template is a program of the operator's over values of anybody's: there is no list
+            # of what it may raise.
             raise RenderError(f"the template cannot be rendered: {_told(exc)}") from exc
+        return Rendered(text, revision, view.model if self._is_adjustable else None, parts.texts)
+
+    def _text(self, view: View, revision: str, parts: "_Parts") -> str:
+        return self._template.render(
+            model=view.model,
+            edge=self._edge,
+            paths=self._paths,
+            revision=revision,
+            server_options=SERVER_OPTIONS,
+            can_back_up=_can_back_up,
+            beside=parts.add,
+            **toolbox.functions(view.entries, view.keys or {}, self._environ),
+        )
+
+
+class _Parts:
+    """The files that a template has put beside its own."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self.texts: dict[str, str] = {}
+
+    def add(self, name: str, text: str) -> str:
+        """Let there be a file *text*; return its path, which ends in *name*."""
+        path = f"{self._folder}/{_digest(text)}-{toolbox.ident(name)}"
+        self.texts[path] = text
+        return path
 
 
 def shipped_template(kind: str) -> str:
@@ -166,7 +195,14 @@ def _can_back_up(backend: Backend) -> bool:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_REVISION_LENGTH]
+    """Return what tells *text* apart.
+
+    Raises:
+        UnicodeEncodeError: it is no text that a file can hold.
+    """
+    # What the environment has of bytes that are no UTF-8 comes in, and goes out, as it is.
+    whole = text.encode(errors="surrogateescape")
+    return hashlib.sha256(whole).hexdigest()[:_REVISION_LENGTH]
 
 
 def _told(exc: Exception) -> str:

@@ -93,11 +93,14 @@ def ident(value: object) -> str:
 
 
 def parse_json(value: object) -> object:
-    """Return what the JSON text *value* stands for, None if it is none."""
+    """Return what the JSON text *value* stands for, None if it is none that can be written down."""
     try:
-        return json.loads(str(value))
+        found = json.loads(str(value))
+        # JSON can spell half a character ("\\ud800"), of which no file could be made.
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
+    return found
 
 
 def split(value: object, separator: str = ",") -> list[str]:
