@@ -1,11 +1,14 @@
 """``swarm router``: keep an edge's HAProxy or Nginx at what Consul knows of services."""
 
+import logging
 import sys
 
 from common import logs
 from swarm.command import Command, log_level
 from swarm.flags import Parsed, UsageError
 from swarm.router_flags import FLAGS
+
+_log = logging.getLogger(__name__)
 
 
 def run(parsed: Parsed) -> int:
@@ -46,17 +49,21 @@ def _route(parsed: Parsed, *, is_dry: bool) -> int:
     from swarm.router_settings import settings_of
 
     settings = settings_of(parsed)
-    if not (is_dry or parsed.is_on("once")):
-        asyncio.run(Router(settings).run())
-        return 0
-    if settings.run:
+    if settings.kind == "haproxy" and not settings.run and not parsed.text("user"):
+        _log.info("HAProxy's workers keep the rights that it starts with: see --user")
+    router = Router(settings)
+    is_once = parsed.is_on("once")
+    if settings.run and (is_dry or is_once):
         raise UsageError("--exec runs a proxy for good: it does not go with --once or --dry-run")
-    timeout_s = duration(parsed, "timeout")
-    texts = asyncio.run(Router(settings).once(is_dry=is_dry, timeout_s=timeout_s))
     if is_dry:
+        texts = asyncio.run(router.preview(timeout_s=duration(parsed, "timeout")))
         for path, text in texts:
             # One file is printed as it is, so that it can be piped into a check.
             print(f"# {path}\n{text}" if len(texts) > 1 else text, end="")
+    elif is_once:
+        asyncio.run(router.once(timeout_s=duration(parsed, "timeout")))
+    else:
+        asyncio.run(router.run())
     return 0
 
 

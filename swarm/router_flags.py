@@ -50,6 +50,12 @@ FLAGS = (
     Flag(("haproxy",), "the program", default="haproxy", shown="PATH"),
     Flag(("nginx",), "the program", default="nginx", shown="PATH"),
     Flag(
+        ("user",),
+        'account that a proxy started as root leaves its work to; "none": it stays root',
+        shown="NAME",
+        shown_default="for HAProxy with --exec haproxy, else nobody",
+    ),
+    Flag(
         ("socket",),
         "unix socket by which the router asks its proxy",
         shown="PATH",

@@ -1,7 +1,11 @@
 """From the command line of ``swarm router`` to the router's settings."""
 
+import grp
+import os
+import pwd
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from common.hostport import split_hostport
@@ -17,7 +21,10 @@ from swarm.router_flags import PROXIES
 
 _FOLDER = Path("/var/lib/swarm-router")
 _FILES = {"haproxy": "haproxy.cfg", "nginx": "nginx.conf"}
-_PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/@:+,~-]*", re.ASCII)
+_PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/@:+~-]*", re.ASCII)
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+_ACCOUNTS = ("haproxy", "nobody")
+"""Debian's own for HAProxy, and the one that every machine has."""
 _MAX_SOCKET_PATH = 90
 """Linux takes 107 bytes; HAProxy binds ``PATH.PID.tmp`` first."""
 _DEFAULT_MAX = 4
@@ -39,13 +46,20 @@ def settings_of(parsed: Parsed) -> Settings:
         raise UsageError("--exec and --reload exclude each other: who runs the proxy reloads it")
     run = parsed.text("exec")
     program = parsed.text(kind)
+    user, group = _account(parsed, kind)
     return Settings(
         target=_target(parsed),
         kind=kind,
         program=program,
         config=config,
         socket=_socket(parsed, config),
-        edge=Edge(http_host, http_port, drain_s=max(1, round(_time(parsed, "drain")))),
+        edge=Edge(
+            http_host,
+            http_port,
+            drain_s=max(1, round(_time(parsed, "drain"))),
+            user=user,
+            group=group,
+        ),
         rules=Rules(
             domain=_domain(parsed),
             tcp_ports=_ports(parsed),
@@ -76,6 +90,27 @@ def _default_run(kind: Kind, program: str) -> str:
     from router.proxies import proxy_of
 
     return proxy_of(kind, shlex.quote(program), Path()).run
+
+
+def _account(parsed: Parsed, kind: Kind) -> tuple[str, str]:
+    """Return user and group of a proxy that starts as root; empty: none that we choose."""
+    said = parsed.text("user")
+    if said == "none":
+        return "", ""
+    # Whether it starts as root is known where we run it. Told to be somebody that it cannot become,
+    # a HAProxy of somebody else's would end with all its workers at the next reload.
+    is_ours = kind == "haproxy" and bool(parsed.text("exec")) and os.geteuid() == 0
+    if not said and not is_ours:
+        return "", ""
+    for name in (said,) if said else _ACCOUNTS:
+        with suppress(KeyError):
+            account = pwd.getpwnam(name)
+            group = grp.getgrgid(account.pw_gid).gr_name
+            if _PLAIN_NAME.fullmatch(name) and _PLAIN_NAME.fullmatch(group):
+                return name, group
+    if said:
+        raise UsageError(f"--user: there is no account {said!r} that a proxy's file could name")
+    return "", ""
 
 
 def _kind(parsed: Parsed) -> Kind:

@@ -66,15 +66,6 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class HostRule:
-    """Hosts that lead to one backend under one path."""
-
-    path: str
-    backend: str
-    hosts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class VirtualHost:
     """Hosts that have the same paths, with the backend of each path."""
 
@@ -102,17 +93,6 @@ class Model:
     def backend_of(self) -> Mapping[str, Backend]:
         """The backends by name."""
         return {backend.name: backend for backend in self.backends}
-
-    @property
-    def host_rules(self) -> tuple[HostRule, ...]:
-        """The routes for a proxy that takes the first rule that matches: longest path first."""
-        hosts: dict[tuple[int, str, str], list[str]] = {}
-        for route in sorted(self.routes):
-            hosts.setdefault((-len(route.path), route.path, route.backend), []).append(route.host)
-        return tuple(
-            HostRule(path, backend, tuple(hosts[length, path, backend]))
-            for length, path, backend in sorted(hosts)
-        )
 
     @property
     def virtual_hosts(self) -> tuple[VirtualHost, ...]:

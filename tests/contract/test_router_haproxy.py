@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.install import find
+from router import parts
 from router.proxies import HAProxy
 from router.rules.build import build
 from router.rules.render import Edge, Paths, Rendered, Renderer, View, shipped_template
@@ -41,6 +42,7 @@ class Edges:
     def running(self, rendered: Rendered) -> Iterator[None]:
         file = self._folder / "haproxy.cfg"
         file.write_text(rendered.text)
+        parts.write(rendered.parts, file)
         with subprocess.Popen([PROGRAM, "-W", "-db", "-f", str(file)]) as process:
             try:
                 until((self._folder / "s.sock").exists, "HAProxy's socket")

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lab.install import find
+from router import parts
 from router.rules.build import build
 from router.rules.render import Edge, Paths, Renderer, View, shipped_template
 from router.rules.wishes import Rules
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.contract, pytest.mark.timeout(240)]
 """Each example starts a program: on a busy machine that adds up."""
 
 DIRECTIVES = {
-    "haproxy": """global description stats hard-stop-after spread-checks defaults mode
+    "haproxy": """global description stats hard-stop-after spread-checks fd-hard-limit defaults mode
         timeout option retries default-server frontend bind http-request use_backend
         default_backend backend balance hash-type retry-on http-check server""",
     "nginx": """load_module worker_processes worker_shutdown_timeout pid error_log events
@@ -77,6 +78,7 @@ ENTRIES = st.lists(
 
 
 def text_of(kind: str, entries: list[ServiceEntry], folder: Path, departed: int = 0) -> str:
+    """The proxy's file; those that it names are written."""
     model = build(entries[departed:], entries[:departed], Rules(domain="example.org")).model
     renderer = Renderer(
         shipped_template(kind),
@@ -85,7 +87,11 @@ def text_of(kind: str, entries: list[ServiceEntry], folder: Path, departed: int 
         environ={},
         is_adjustable=kind == "haproxy",
     )
-    return renderer.render(View(model)).text
+    rendered = renderer.render(View(model))
+    parts.write(rendered.parts, folder / "candidate")
+    for text in rendered.parts.values():
+        assert re.fullmatch(r"([a-z0-9_.-]+(/[A-Za-z0-9._~-]+)*/ [A-Za-z0-9_.-]+\n)*", text)
+    return rendered.text
 
 
 def check(kind: str, text: str, folder: Path) -> None:

@@ -87,7 +87,6 @@ def test_a_look_alike_in_capitals_does_not_push_a_service_aside() -> None:
 def test_paths_share_a_host() -> None:
     built = build([entry("api", vhost="x.org", path="/api"), entry("web", vhost="x.org")])
     assert routes(built.model) == {"x.org/api": "api-80", "x.org": "web-80"}
-    assert [rule.path for rule in built.model.host_rules] == ["/api", ""]
     (virtual,) = built.model.virtual_hosts
     assert virtual.paths == (("/api", "api-80"), ("", "web-80"))
 

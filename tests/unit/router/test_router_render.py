@@ -50,6 +50,8 @@ def edge(kind: str, *servers: Server, path: str = "") -> Rendered:
         ("{{ key('web-80/host1:c1:80') }} {{ key('none', 'else') }}", "10.0.0.1:4001 else"),
         ("{{ (key('web-80/.meta/host1:c1:80') | parse_json).tags[0] }}", "blue"),
         ("{{ 'no json' | parse_json is none }}", "True"),
+        (r"""{{ '{"x": "\\ud800"}' | parse_json is none }}""", "True"),
+        (r"""{{ ('"\\ud83d\\ude00"' | parse_json) }}""", "\U0001f600"),
         ("{{ env('ZONE') }}{{ env('NONE') }}{{ env('NONE', '-') }}", "north-"),
         ("{{ 'a, b,,c' | split | join('|') }}", "a|b|c"),
         ("{{ edge.http_address }} {{ edge.tcp_address(5) }}", "127.0.0.1:8080 127.0.0.1:5"),
@@ -69,6 +71,10 @@ def test_templates_can_ask(source: str, text: str) -> None:
         pytest.param("{{ ''.__class__.__mro__ }}", id="python-s-inside"),
         pytest.param("{{ model.__init__.__globals__ }}", id="python-s-inside-of-the-model"),
         pytest.param("{{ 1 / 0 }}", id="arithmetic"),
+        pytest.param("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", id="without-an-end"),
+        pytest.param(r"""{{ '\ud800' }}""", id="half-a-character"),
+        pytest.param("{{ services().nothing() }}", id="a-call-of-nothing"),
+        pytest.param("{{ 'x' * 10 ** 20 }}", id="more-than-fits"),
     ],
 )
 def test_what_a_template_must_not_ask_is_an_error_in_words(source: str) -> None:
@@ -121,6 +127,40 @@ def test_a_file_tells_its_revision_and_ends_its_last_line(kind: str) -> None:
     found = edge(kind, Server("a", "10.0.0.1:1"))
     assert found.revision in found.text
     assert found.text.endswith("\n")
+
+
+def test_what_the_environment_has_of_odd_bytes_comes_out_as_it_is() -> None:
+    odd = Renderer(
+        "{{ env('NAME') }}", edge=Edge(), paths=PATHS, environ={"NAME": "caf\udce9"}
+    ).render(View(Model()))
+    assert odd.text.encode(errors="surrogateescape") == b"caf\xe9"
+
+
+def test_a_part_s_path_tells_its_content_apart() -> None:
+    first, second = edge("haproxy"), edge("haproxy", path="/x")
+    ((one, text),) = first.parts.items()
+    assert text == "web/ web-80\n"
+    assert one in first.text
+    assert one.startswith("/run/x.d/parts/")
+    assert second.parts.keys() != first.parts.keys()
+    assert edge("haproxy", Server("a", "10.0.0.1:1")).parts == first.parts
+
+
+def test_haproxy_looks_a_route_up_once_however_many_there_are() -> None:
+    names = [f"s{number}-80" for number in range(1000)]
+    model = Model(
+        tuple(Backend(name) for name in names), tuple(Route(name, "", name) for name in names)
+    )
+    found = renderer(shipped_template("haproxy"), is_adjustable=True).render(View(model))
+    assert found.text.count("use_backend") == 1
+    (routes,) = found.parts.values()
+    assert len(routes.splitlines()) == 1000
+
+
+def test_an_own_template_can_put_a_part_beside_its_file() -> None:
+    found = renderer("{{ beside('a list!', 'one') }}").render(View(Model()))
+    assert list(found.parts.items()) == [(found.text, "one")]
+    assert found.text.endswith("-a_list_")
 
 
 def test_an_empty_backend_is_answered_with_503_by_nginx() -> None:

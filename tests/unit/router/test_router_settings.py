@@ -53,6 +53,25 @@ def test_an_ipv6_edge_has_brackets() -> None:
     assert settings("--http", "[::1]:8080", URI).edge.http_address == "[::1]:8080"
 
 
+def test_a_haproxy_that_root_starts_does_not_stay_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert settings("--exec=auto", URI).edge.user in {"haproxy", "nobody"}
+    assert settings("--exec=auto", "--user=daemon", URI).edge.user == "daemon"
+    assert settings("--exec=auto", "--user=daemon", URI).edge.group == "daemon"
+    assert settings("--exec=auto", "--user=none", URI).edge.user == ""
+    assert settings("--exec=auto", "--proxy=nginx", URI).edge.user == ""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert settings("--exec=auto", URI).edge.user == ""
+
+
+def test_whether_somebody_else_s_haproxy_starts_as_root_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert settings("--reload=x", URI).edge.user == ""
+    assert settings("--reload=x", "--user=daemon", URI).edge.user == "daemon"
+
+
 @pytest.mark.parametrize(
     ("argv", "reason"),
     [
@@ -72,6 +91,8 @@ def test_an_ipv6_edge_has_brackets() -> None:
         (["--check=haproxy '", URI], "invalid --check"),
         (["--exec=auto", "--reload=x", URI], "exclude each other"),
         (["--config=/tmp/a b", URI], "cannot name"),
+        (["--config=/tmp/a,b", URI], "cannot name"),
+        (["--user=nobody-of-this-name", URI], "--user: there is no account"),
         (["--config=/" + "a" * 90, URI], "too long for a unix socket"),
     ],
 )
