@@ -54,6 +54,10 @@ class Backend:
         self.name = name
         self.posts: list[str] = []
         """Bodies of all POST requests."""
+        self.asked: set[str] = set()
+        """Paths of all GET requests."""
+        self.ill_pages: set[str] = set()
+        """Paths that are answered with 500."""
         self.is_asked = threading.Event()
         self.may_answer = threading.Event()
         """Until it is set, `/slow` is not answered."""
@@ -64,6 +68,7 @@ class Backend:
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
+                outer.asked.add(self.path)
                 if self.path == "/slow":
                     outer.is_asked.set()
                     outer.may_answer.wait(_TIMEOUT_S)
@@ -75,7 +80,7 @@ class Backend:
                 self._answer(f"{outer.name} {body}")
 
             def _answer(self, text: str) -> None:
-                self.send_response(200)
+                self.send_response(500 if self.path in outer.ill_pages else 200)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text.encode())
@@ -138,8 +143,20 @@ class Registry:
         assert answer.status == 200, answer.body
 
 
+class _UnreadError(ConnectionError):
+    """The connection ended before the first byte of an answer."""
+
+
 class Load:
-    """Clients that ask without a break, each by GET or by POST; whatever goes wrong is lost."""
+    """Clients that ask without a break, each by GET or by POST; whatever goes wrong is lost.
+
+    A server may close a connection that is idle at any time, so a request can meet a connection
+    that is just being closed. It fails there before the first byte of an answer, on a connection
+    that has served before, and the server has not read it. Clients send it again (RFC 9110, 9.2.2;
+    by itself for GET, and for POST where they know as much as we do). With *resends* this client
+    does so, once, on a new connection; each sending has a body of its own, so that the servers can
+    tell whether the first one ever reached them: see `closed`.
+    """
 
     def __init__(
         self,
@@ -148,15 +165,21 @@ class Load:
         *,
         methods: Sequence[str] = ("GET", "POST", "GET", "POST"),
         keeps_alive: bool = True,
+        resends: bool = False,
         path: str = "/x",
     ) -> None:
         self.answers: Counter[str] = Counter()
         """Good answers, by their first word: who gave them."""
         self.lost: list[str] = []
         """What went wrong, in words."""
+        self.posted: list[str] = []
+        """Bodies of the POST requests that have a good answer."""
+        self.closed: list[str] = []
+        """Bodies of the POST requests that met a connection being closed."""
         self._ends = threading.Event()
         self._target = (port, host, path)
         self._keeps_alive = keeps_alive
+        self._resends = resends
         self._threads = [
             threading.Thread(target=self._ask, args=(number, method))
             for number, method in enumerate(methods)
@@ -193,27 +216,57 @@ class Load:
         return sum(self.answers.copy().values())
 
     def _ask(self, number: int, method: str) -> None:
-        port, host, path = self._target
+        port, host, _ = self._target
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         count = 0
         while not self._ends.is_set():
             count += 1
-            body = f"{number}/{count}" if method == "POST" else None
+            body = f"{host}/{number}/{count}" if method == "POST" else None
+            is_reused = client.sock is not None
             try:
-                client.request(method, path, body, {"Host": host})
-                answer = client.getresponse()
-                text = answer.read().decode()
+                self._once(client, method, body)
             except (OSError, http.client.HTTPException) as exc:
-                self.lost.append(f"{method} {body}: {exc!r}")
                 client.close()
-                continue
-            if answer.status == 200:
-                self.answers[text.split()[0]] += 1
-            else:
-                self.lost.append(f"{method} {body}: {answer.status} {text}")
+                if not (self._resends and is_reused and isinstance(exc, _UnreadError)):
+                    self.lost.append(f"{method} {body}: {exc!r}")
+                    continue
+                if body is not None:
+                    self.closed.append(body)
+                    body += "/again"
+                try:
+                    self._once(client, method, body)
+                except (OSError, http.client.HTTPException) as again:
+                    self.lost.append(f"{method} {body}: {again!r} after {exc!r}")
+                    client.close()
             if not self._keeps_alive:
                 client.close()
         client.close()
+
+    def _once(self, client: http.client.HTTPConnection, method: str, body: str | None) -> None:
+        _, host, path = self._target
+        try:
+            client.request(method, path, body, {"Host": host})
+            has_begun = client.sock.recv(1, socket.MSG_PEEK)
+        except ConnectionError as exc:
+            raise _UnreadError(repr(exc)) from exc
+        if not has_begun:
+            raise _UnreadError("closed")
+        answer = client.getresponse()
+        text = answer.read().decode()
+        if answer.status != 200:
+            self.lost.append(f"{method} {body}: {answer.status} {text}")
+            return
+        self.answers[text.split()[0]] += 1
+        if body is not None:
+            self.posted.append(body)
+
+
+def no_request_lost(load: Load, *backends: Backend) -> None:
+    """Each request had one good answer, and no POST was carried out twice, or for nothing."""
+    assert load.lost == []
+    carried_out = [body for backend in backends for body in backend.posts]
+    assert Counter(carried_out) == Counter(load.posted)
+    assert not set(carried_out) & set(load.closed), "a server had read what it did not answer"
 
 
 def ask(port: int, host: str, path: str = "/") -> tuple[int, str]:
