@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from router import commands, files
+from router import commands, files, parts
 from router.errors import RefusedError, ReloadError
 from router.proxies import Generation, Proxy
 from router.rules.render import Rendered
@@ -26,6 +26,8 @@ class Means:
     """How the file takes effect."""
 
     target: Path
+    parts: Path
+    """Folder of the files that it names."""
     check: str
     """Command that checks the file ``{}``."""
     proxy: Proxy
@@ -41,22 +43,39 @@ class Applier:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._is_settled = False
+        self._good: str | None = None
+        """Text that the proxy has taken for sure; what a reload that fails goes back to."""
 
-    async def begin(self) -> bool:
-        """Start the proxy with the file from before, if there is a good one; whether it was."""
+    async def begin(self) -> None:
+        """Start the proxy with the file from before, if there is a good one."""
         means = self._means
-        if means.supervisor is None or files.read(means.target) is None:
-            return False
-        ended = await commands.run(commands.words(means.check, means.target))
-        if ended.code:
-            _log.warning("%s of before is not used: %s", means.target, ended.told)
-            return False
-        means.supervisor.start()
-        return True
+        before = files.read(means.target)
+        if means.supervisor is None or before is None:
+            return
+        if not means.supervisor.is_wanted:
+            ended = await commands.run(commands.words(means.check, means.target))
+            if ended.code:
+                _log.warning("%s of before is not used: %s", means.target, ended.reason)
+                return
+            self._good = before
+            means.supervisor.start()
+        if means.proxy.socket in before:
+            await self._up()
 
     def trust_file(self) -> None:
         """Take it that what runs has the file as it is; otherwise the first `apply` asks."""
         self._is_settled = True
+
+    async def running_text(self) -> str:
+        """Return the text that the proxy runs with, as far as can be known; empty: none.
+
+        A proxy that ends again and again has nothing, whatever its file says.
+        """
+        means = self._means
+        text = files.read(means.target) or ""
+        is_failing = means.supervisor is not None and means.supervisor.is_failing
+        can_tell = means.proxy.socket in text
+        return "" if is_failing and can_tell and not await self._answers() else text
 
     async def apply(self, rendered: Rendered) -> Outcome:
         """Bring *rendered* into force.
@@ -68,31 +87,47 @@ class Applier:
         """
         target = self._means.target
         before = files.read(target)
-        if before == rendered.text and self._is_settled:
+        is_written = before == rendered.text and parts.are_there(rendered.parts)
+        if is_written and self._is_settled:
             return "unchanged"
         # Until it is known what runs: a router that was killed may have written, not reloaded.
         self._is_settled = False
-        if before != rendered.text:
-            await self._write(rendered.text)
+        if not is_written:
+            await self._write(rendered)
         try:
             outcome = await self._follow(rendered)
-        except ReloadError:
-            if before is not None:
-                files.replace(target, before)
+        except Exception:
+            self._take_back(before)
             raise
-        self._is_settled = True
-        if outcome == "unchanged" and before != rendered.text:
+        # One that only starts has not said yet that it can.
+        self._is_settled = outcome != "started" or not _tells(rendered)
+        if self._is_settled:
+            self._good = rendered.text
+        parts.prune(self._means.parts, rendered.text)
+        if outcome == "unchanged" and not is_written:
             return "written"
         return outcome
 
-    async def _write(self, text: str) -> None:
+    async def _write(self, rendered: Rendered) -> None:
         target = self._means.target
-        candidate = files.write_candidate(target, text)
+        parts.write(rendered.parts, target)
+        candidate = files.write_candidate(target, rendered.text)
         ended = await commands.run(commands.words(self._means.check, candidate))
         if ended.code:
             candidate.unlink()
-            raise RefusedError(f"the check of {target} failed: {ended.told}")
+            parts.prune(self._means.parts, files.read(target) or "")
+            raise RefusedError(f"the check of {target} failed: {ended.reason}")
         candidate.replace(target)
+
+    def _take_back(self, before: str | None) -> None:
+        """Put back the file that the proxy runs with.
+
+        It may still take the new one, late. Then they differ until the next try, which comes soon
+        and begins by asking what runs.
+        """
+        good = before if self._good is None else self._good
+        if good is not None:
+            files.replace(self._means.target, good)
 
     async def _follow(self, rendered: Rendered) -> Outcome:
         means = self._means
@@ -109,28 +144,44 @@ class Applier:
 
     async def _reload(self, rendered: Rendered) -> Outcome:
         means = self._means
-        if means.supervisor is not None:
-            before = await self._ready(rendered)
-            if not means.supervisor.signal(means.proxy.reload_signal):
-                return "started"  # it is down; when it is started again it reads this file
-            await self._taken(rendered, before)
-            return "reloaded"
-        if not means.reload:
-            return "unchanged"
-        ended = await commands.run(commands.words(means.reload, means.target))
-        if ended.code:
-            raise ReloadError(f"the reload failed: {ended.told or f'exit code {ended.code}'}")
+        if means.supervisor is None:
+            return await self._reload_somebody_s(rendered)
+        if _tells(rendered):
+            # A signal would kill a proxy that is only starting.
+            await self._up()
+        before = await means.proxy.generation()
+        is_down = means.supervisor.is_failing and before == Generation()
+        if is_down or not means.supervisor.signal(means.proxy.reload_signal):
+            return "started"  # when it is started again it reads this file
+        await self._taken(rendered, before)
         return "reloaded"
 
-    async def _ready(self, rendered: Rendered) -> Generation:
-        """Return what runs, once it does: a signal would kill a proxy that is only starting."""
-        found = await self._means.proxy.generation()
+    async def _reload_somebody_s(self, rendered: Rendered) -> Outcome:
+        means = self._means
+        if not means.reload:
+            return "unchanged"
+        before = await means.proxy.generation()
+        ended = await commands.run(commands.words(means.reload, means.target))
+        if ended.code:
+            raise ReloadError(f"the reload failed: {ended.reason}")
+        # A command has done its part when it has told the proxy, which may still refuse the file.
+        # One that did not answer before may be out of our sight, and never will.
+        if before != Generation():
+            await self._taken(rendered, before)
+        return "reloaded"
+
+    async def _answers(self) -> bool:
+        return await self._means.proxy.generation() != Generation()
+
+    async def _up(self) -> None:
+        """Wait until the supervised proxy answers, or is known not to."""
+        supervisor = self._means.supervisor
         with suppress(TimeoutError):
-            async with asyncio.timeout(_READY_TIMEOUT_S if _tells(rendered) else 0):
-                while found == Generation():
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                while supervisor is not None and not supervisor.is_failing:
+                    if await self._answers():
+                        return
                     await asyncio.sleep(_POLL_S)
-                    found = await self._means.proxy.generation()
-        return found
 
     async def _taken(self, rendered: Rendered, before: Generation) -> None:
         """Wait until another generation has the file.

@@ -1,18 +1,21 @@
 """Files of the operator's own templates, beside the proxy's."""
 
-import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from router import commands, files
-from router.errors import RenderError
+from router.attempt import Failure, attempt
+from router.errors import ReloadError, RenderError
 from router.rules.render import Renderer, View
 from router.settings import OwnTemplate
 
-_log = logging.getLogger(__name__)
-
 
 class OwnFiles:
-    """Renders each, writes what has changed, runs each command once."""
+    """Renders each, writes what has changed, runs each command once.
+
+    A command that has yet to succeed is remembered by a mark beside its file, so that neither an
+    equal text nor another router's start makes it forgotten.
+    """
 
     def __init__(
         self, templates: Sequence[OwnTemplate], renderer: Callable[[OwnTemplate], Renderer]
@@ -36,24 +39,40 @@ class OwnFiles:
     async def apply(self, view: View) -> dict[str, str]:
         """Write the files; return by target why it failed, empty where it did not."""
         results: dict[str, str] = {}
-        todo: dict[tuple[str, ...], list[str]] = {}
+        due: dict[tuple[str, ...], list[Path]] = {}
         for template, renderer in self._files:
-            target = str(template.target)
-            try:
-                text = renderer.render(view).text
-                if files.read(template.target) != text:
-                    files.replace(template.target, text)
-                    if template.command:
-                        argv = tuple(commands.words(template.command, template.target))
-                        todo.setdefault(argv, []).append(target)
-                results[target] = ""
-            except (RenderError, OSError) as exc:
-                results[target] = str(exc)
-        for argv, targets in todo.items():
-            ended = await commands.run(argv)
-            if ended.code:
-                results.update(dict.fromkeys(targets, f"{argv[0]}: {ended.told}"))
-        for target, failure in results.items():
-            if failure:
-                _log.error("%s: %s", target, failure)
+            argv = await attempt(_written(template, renderer, view))
+            results[str(template.target)] = argv.reason if isinstance(argv, Failure) else ""
+            if argv and not isinstance(argv, Failure):
+                due.setdefault(argv, []).append(template.target)
+        for argv, targets in due.items():
+            ended = await attempt(_run(argv, targets))
+            if isinstance(ended, Failure):
+                results.update(dict.fromkeys(map(str, targets), ended.reason))
         return results
+
+
+async def _written(template: OwnTemplate, renderer: Renderer, view: View) -> tuple[str, ...]:
+    """Bring the file up to date; return the command that has to follow, empty if none has."""
+    target, mark = template.target, _mark_of(template.target)
+    rendered = renderer.render(view)
+    if rendered.parts:
+        raise RenderError("beside() is for the template of the proxy's own file")
+    if files.read(target) != rendered.text:
+        if template.command:
+            mark.touch()
+        files.replace(target, rendered.text)
+    is_due = bool(template.command) and mark.exists()
+    return tuple(commands.words(template.command, target)) if is_due else ()
+
+
+async def _run(argv: Sequence[str], targets: Sequence[Path]) -> None:
+    ended = await commands.run(argv)
+    if ended.code:
+        raise ReloadError(f"{argv[0]}: {ended.reason}")
+    for target in targets:
+        _mark_of(target).unlink(missing_ok=True)
+
+
+def _mark_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.due")

@@ -1,5 +1,6 @@
 """Which ports somebody else on this machine has; a proxy's check does not see it."""
 
+import errno
 import re
 import socket
 from collections.abc import Iterable
@@ -29,6 +30,7 @@ def _is_free(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as exc:
+            # That we may not have it, or not on this machine, says nothing about the proxy.
+            return exc.errno != errno.EADDRINUSE
     return True

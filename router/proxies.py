@@ -32,6 +32,11 @@ class Proxy(Protocol):
     """What the router knows of its proxy."""
 
     @property
+    def socket(self) -> str:
+        """Path by which it tells what it runs, where its file says so."""
+        ...
+
+    @property
     def check(self) -> str:
         """Command that checks the file ``{}``."""
         ...

@@ -1,30 +1,39 @@
 """Keeps one proxy running: started, restarted when it dies, adopted after our own restart.
 
 The proxy outlives a router that is killed: it is in a session of its own, and its pid file tells
-the next router which process it is. A pid given out anew is told apart by its start time.
+the next router which process it is. A pid given out anew is told apart by its start time. What no
+pid file tells of is found by the proxy's own socket.
 """
 
 import asyncio
 import logging
 import os
 import random
+import shutil
 import signal
-import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from common.backoff import Backoff
 from common.durations import format_duration
+from router import files, processes
+from router.attempt import Failure, attempt
 
 _log = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.5, cap_s=30.0)
 _GOOD_AFTER_S = 60.0
 """A proxy that lived so long starts the backoff anew when it dies."""
-_START_TIME_FIELD = 19
-"""Of /proc/PID/stat, counted from the field behind the command's name."""
+_END_S = 2.0
+"""For a process that does not end by itself."""
+_FAILING_AFTER = 2
+"""Anything may end once; one that cannot even be started again has a reason."""
+_SHELL = "/bin/sh"
+_GATE = 'ulimit -S -n "$(ulimit -H -n)"; read -r go && exec "$@" </dev/null'
+"""Lets the proxy have as many files as it may, and begin when a line comes in; ends when none can
+come any more."""
 
 
 class Supervisor:
@@ -51,8 +60,10 @@ class Supervisor:
         self._socket = socket
         self._stop_signal = stop_signal
         self._wanted = asyncio.Event()
+        self._ended = asyncio.Event()
         self._pid: int | None = None
         self._is_stopping = False
+        self._failures = 0
         self.starts = 0
         """How often a process was started."""
 
@@ -65,6 +76,11 @@ class Supervisor:
     def is_wanted(self) -> bool:
         """Whether a process runs or is being started again."""
         return self._wanted.is_set()
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last process ended, and the one before it soon before that."""
+        return self._failures >= _FAILING_AFTER
 
     def start(self) -> None:
         """Let there be a process, from now on."""
@@ -79,101 +95,131 @@ class Supervisor:
             return True
         return False
 
-    async def run(self) -> None:
-        """Keep the process running until `stop`; begins with one that runs already."""
-        failures = 0
-        if (pid := self._left_by_another()) is not None:
-            _log.info("The proxy (process %d) runs already: it goes on", pid)
-            self.start()
-            await self._follow(pid, None)
+    async def run(self, on_failing: Callable[[], None]) -> None:
+        """Keep the process running until `stop`; begins with one that runs already.
+
+        *on_failing* is called when a process has ended that is failing, before its next start.
+        """
         while not self._is_stopping:
-            await self._wanted.wait()
             began = time.monotonic()
-            ended = await self._run_once()
+            ended = await attempt(self._serve())
             if self._is_stopping:
                 return
-            failures = 1 if time.monotonic() - began > _GOOD_AFTER_S else failures + 1
-            wait_s = _BACKOFF.delay_s(failures, random.random)
-            _log.error("The proxy ended (%s), next start in %s", ended, _shown(wait_s))
+            has_lived = time.monotonic() - began > _GOOD_AFTER_S
+            self._failures = 1 if has_lived else self._failures + 1
+            wait_s = _BACKOFF.delay_s(self._failures, random.random)
+            reason = ended.reason if isinstance(ended, Failure) else ended
+            _log.error("The proxy ended (%s), next start in %s", reason, _shown(wait_s))
+            if self.is_failing:
+                on_failing()
             await asyncio.sleep(wait_s)
 
     async def stop(self, bound_s: float) -> None:
         """End the process: gracefully for *bound_s* seconds, then at once."""
         self._is_stopping = True
-        for number, wait_s in ((self._stop_signal, bound_s), (signal.SIGTERM, 2.0)):
-            if self._pid is None:
-                break
-            self.signal(number)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await _end_of(self._pid)
-                    self._pid = None
+        for number, wait_s in ((self._stop_signal, bound_s), (signal.SIGTERM, _END_S)):
+            if self.signal(number):
+                await self._has_ended(wait_s)
         if self._pid is not None:
-            _signal_group(self._pid, signal.SIGKILL)
-        self._pid_file.unlink(missing_ok=True)
+            processes.signal_group(self._pid, signal.SIGKILL)
+            await self._has_ended(_END_S)
+        await attempt(self._forget())
 
-    async def _run_once(self) -> str:
+    async def _has_ended(self, bound_s: float) -> None:
+        """Wait until `run` has seen the end of the process, at most *bound_s* seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(bound_s):
+                await self._ended.wait()
+
+    async def _serve(self) -> str:
+        """Follow the process that runs, or start one; return how it ended."""
+        if (pid := self._left_by_another()) is not None:
+            _log.info("The proxy (process %d) runs already: it goes on", pid)
+            self.start()
+            await self._follow(pid)
+            self._ended.set()
+            return "it was started by another router"
+        await self._wanted.wait()
+        if shutil.which(self._argv[0]) is None:
+            return f"{self._argv[0]}: there is no such program"
         self._socket.unlink(missing_ok=True)
-        try:
-            process = subprocess.Popen(  # noqa: ASYNC220, S603 (fork and exec of the operator's)
-                self._argv, stdin=subprocess.DEVNULL, start_new_session=True
-            )
-        except OSError as exc:
-            return f"{self._argv[0]}: {exc.strerror or exc}"
+        pid = self._started()
         self.starts += 1
-        _log.info("Started the proxy (process %d)", process.pid)
-        self._pid_file.write_text(f"{process.pid} {_start_time(process.pid)}\n", encoding="ascii")
-        await self._follow(process.pid, process)
-        return f"exit code {process.returncode}"
+        _log.info("Started the proxy (process %d)", pid)
+        await self._follow(pid)
+        code = _exit_code(pid)
+        self._ended.set()
+        return f"exit code {code}"
 
-    async def _follow(self, pid: int, child: subprocess.Popen[bytes] | None) -> None:
+    def _started(self) -> int:
+        """Start the proxy when it is written down which process it is, and not before.
+
+        A router that is killed in between leaves a shell that ends at once, so no proxy can run of
+        which the next router knows nothing: it would start a second one on the same ports.
+        """
+        theirs, ours = os.pipe()
+        try:
+            # No Popen: it would claim the process for itself, which is to outlive us.
+            pid = os.posix_spawn(
+                _SHELL,
+                ["sh", "-c", _GATE, "sh", *self._argv],
+                os.environ,
+                file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 0)],
+                setsid=True,
+                # What Python ignores would stay ignored in the proxy.
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+            )
+            self._write_down(pid)
+            os.write(ours, b"go\n")
+        finally:
+            os.close(theirs)
+            os.close(ours)
+        return pid
+
+    def _write_down(self, pid: int) -> None:
+        try:
+            files.replace(self._pid_file, f"{pid} {processes.start_time(pid)}\n")
+        except OSError as exc:
+            # A full disk must not keep the edge down; the socket tells of the process, too.
+            _log.error("The proxy (process %d) is not written down: %s", pid, exc)
+
+    async def _follow(self, pid: int) -> None:
+        self._ended.clear()
         self._pid = pid
-        await _end_of(pid)
+        await processes.end_of(pid)
         self._pid = None
-        if child is not None:
-            child.wait()
         # Workers whose master was killed would hold the ports that the next one needs; they let go
         # of them at once, and end what they have in progress.
-        _signal_group(pid, self._stop_signal)
+        processes.signal_group(pid, self._stop_signal)
 
     def _left_by_another(self) -> int | None:
         """Return the process that a router before us has started and that still runs."""
-        try:
-            pid, started = self._pid_file.read_text(encoding="ascii").split()
-            return int(pid) if _start_time(int(pid)) == started else None
-        except (OSError, ValueError):
+        if (pid := self._written_down()) is not None:
+            return pid
+        owner = processes.listener_of(self._socket)
+        if owner is None:
             return None
+        if not processes.start_time(owner):
+            # Its workers are left, without the process that could be told anything.
+            processes.signal_group(owner, self._stop_signal)
+            return None
+        # Anything else was not started by a router, and its parent is none of our business.
+        return owner if processes.leads_a_session(owner) else None
+
+    def _written_down(self) -> int | None:
+        try:
+            pid, started = (files.read(self._pid_file) or "").split()
+            return int(pid) if processes.start_time(int(pid)) == started else None
+        except (OSError, ValueError):
+            return None  # no file, or one that tells of no process
+
+    async def _forget(self) -> None:
+        self._pid_file.unlink(missing_ok=True)
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(pid, number)
-
-
-async def _end_of(pid: int) -> None:
-    """Wait until *pid*, ours or not, has ended."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        await ended.wait()
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-
-
-def _start_time(pid: int) -> str:
-    """Return when *pid* was started, in the kernel's ticks; empty if it is no more."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] in {"Z", "X"} else fields[_START_TIME_FIELD]
+def _exit_code(pid: int) -> int:
+    """Return how our child *pid* ended, which it has."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _shown(seconds: float) -> str:

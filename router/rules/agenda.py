@@ -18,6 +18,15 @@ class Picture:
     """Consul's, and those of entries that are held."""
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be brought into force."""
+
+    picture: Picture
+    departed: tuple[ServiceEntry, ...] = ()
+    """An entry of each service that was there lately and has none now."""
+
+
 class Agenda:
     """Takes snapshots in, says when a picture of them is due."""
 
@@ -28,6 +37,7 @@ class Agenda:
         self._seen: Snapshot | None = None
         self._picture: Picture | None = None
         self._held_until: float | None = None
+        self._again_at: float | None = None
         self._is_first = True
         self.held: tuple[str, ...] = ()
         """Services that are kept although Consul has none of their entries."""
@@ -42,18 +52,31 @@ class Agenda:
         due_s = self._debounce.wait_s(now)
         if due_s is not None and self._is_first:
             return 0.0
-        hold_s = None if self._held_until is None else max(0.0, self._held_until - now)
-        return min((wait for wait in (due_s, hold_s) if wait is not None), default=None)
+        again_at = None if self._picture is None else self._again_at
+        later = [at for at in (self._held_until, again_at) if at is not None]
+        waits = [due_s] if due_s is not None else []
+        return min([*waits, *(max(0.0, at - now) for at in later)], default=None)
 
-    def take(self, now: float) -> tuple[Picture, tuple[ServiceEntry, ...]] | None:
-        """Return the picture if one is due, and an entry of each service that has none now."""
+    def take(self, now: float) -> Due | None:
+        """Return the picture if one is due."""
         if self._held_until is not None and now >= self._held_until:
             self._judge(now, is_doubtful=False)
-        if self._picture is None or (not self._is_first and self._debounce.wait_s(now) != 0.0):
+        if self._picture is None or not self._is_due(now):
             return None
         self._debounce.settle()
         self._is_first = False
-        return self._picture, self._memory.departed(self._picture.entries, now)
+        self._again_at = None
+        return Due(self._picture, self._memory.departed(self._picture.entries, now))
+
+    def again(self, at: float) -> None:
+        """Let the picture be due at *at*, too, should nothing change until then."""
+        if self._again_at is None or at < self._again_at:
+            self._again_at = at
+
+    def _is_due(self, now: float) -> bool:
+        if self._is_first or self._debounce.wait_s(now) == 0.0:
+            return True
+        return self._again_at is not None and now >= self._again_at
 
     def _judge(self, now: float, *, is_doubtful: bool) -> None:
         if self._seen is None:

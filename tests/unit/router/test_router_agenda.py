@@ -48,7 +48,7 @@ def test_the_first_picture_is_due_at_once() -> None:
     assert todo.wait_s(1) == 0
     due = todo.take(1)
     assert due is not None
-    assert due[0].entries == (entry("web"),)
+    assert due.picture.entries == (entry("web"),)
     assert (todo.wait_s(1), todo.take(1)) == (None, None)
 
 
@@ -69,6 +69,34 @@ def test_a_snapshot_that_says_the_same_is_no_change() -> None:
     assert todo.wait_s(10) is None
 
 
+def test_a_picture_can_be_due_again_without_a_change() -> None:
+    todo = agenda()
+    todo.see(snapshot(entry("web")), 0)
+    first = todo.take(0)
+    todo.again(20)
+    todo.again(30)
+    assert (todo.wait_s(10), todo.take(19)) == (10, None)
+    assert todo.take(20) == first
+    assert (todo.wait_s(20), todo.take(40)) == (None, None)
+
+
+def test_a_change_comes_before_what_is_due_again() -> None:
+    todo = agenda()
+    todo.see(snapshot(entry("web")), 0)
+    todo.take(0)
+    todo.again(20)
+    todo.see(snapshot(entry("api")), 5)
+    assert todo.wait_s(5) == 1
+    assert todo.take(6) is not None
+    assert todo.wait_s(6) is None
+
+
+def test_nothing_is_due_again_before_anything_was_seen() -> None:
+    todo = agenda()
+    todo.again(0)
+    assert (todo.wait_s(1), todo.take(1)) == (None, None)
+
+
 def test_the_end_of_a_hold_is_a_change() -> None:
     todo = agenda()
     todo.see(snapshot(entry("web", 1), entry("web", 2)), 0)
@@ -78,8 +106,8 @@ def test_the_end_of_a_hold_is_a_change() -> None:
     assert todo.take(40) is None
     due = todo.take(41)
     assert due is not None
-    assert due[0].entries == ()
-    assert [one.service for one in due[1]] == ["web"]
+    assert due.picture.entries == ()
+    assert [one.service for one in due.departed] == ["web"]
 
 
 def test_own_templates_see_the_keys_of_held_entries() -> None:
@@ -88,7 +116,7 @@ def test_own_templates_see_the_keys_of_held_entries() -> None:
     todo.see(snapshot(), 1)
     due = todo.take(1)
     assert due is not None
-    assert sorted(due[0].keys) == ["web-80/h:c1:80", "web-80/h:c2:80"]
+    assert sorted(due.picture.keys) == ["web-80/h:c1:80", "web-80/h:c2:80"]
 
 
 def test_a_service_is_remembered_for_a_while_after_its_last_entry() -> None:
