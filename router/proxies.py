@@ -37,6 +37,14 @@ class Proxy(Protocol):
         ...
 
     @property
+    def withdrawal_wait_s(self) -> float | None:
+        """How long servers that go wait for other changes; None: as any change does.
+
+        Short where it costs no reload: until then, requests are sent to where nobody is.
+        """
+        ...
+
+    @property
     def check(self) -> str:
         """Command that checks the file ``{}``."""
         ...
@@ -71,6 +79,7 @@ class HAProxy:
 
     program: str
     socket: str
+    withdrawal_wait_s = 0.05
     reload_signal = signal.SIGUSR2
     stop_signal = signal.SIGUSR1
 
@@ -119,6 +128,7 @@ class Nginx:
 
     program: str
     socket: str
+    withdrawal_wait_s = None
     reload_signal = signal.SIGHUP
     stop_signal = signal.SIGQUIT
 

@@ -142,12 +142,13 @@ class Router:
         own = {template.target: template for template in settings.templates}
         in_place_of_ours = own.pop(settings.config, None)
         renderer_of = functools.partial(_renderer_of, settings)
+        urgent_s = None if in_place_of_ours else _proxy_of(settings).withdrawal_wait_s
         return Work(
             settings,
             agenda=Agenda(
                 LossGuard(settings.empty_grace_s, is_first_ever=is_first_ever),
                 Memory(settings.keep_empty_s),
-                Debounce(*settings.wait_s),
+                Debounce(*settings.wait_s, urgent_s),
             ),
             renderer=renderer_of(in_place_of_ours),
             own=OwnFiles(tuple(own.values()), renderer_of),

@@ -36,6 +36,7 @@ class Agenda:
         self._debounce = debounce
         self._seen: Snapshot | None = None
         self._picture: Picture | None = None
+        self._taken: Picture | None = None
         self._held_until: float | None = None
         self._again_at: float | None = None
         self._is_first = True
@@ -66,6 +67,7 @@ class Agenda:
         self._debounce.settle()
         self._is_first = False
         self._again_at = None
+        self._taken = self._picture
         return Due(self._picture, self._memory.departed(self._picture.entries, now))
 
     def again(self, at: float) -> None:
@@ -90,4 +92,14 @@ class Agenda:
         picture = Picture(verdict.entries, {**kept, **self._seen.keys})
         if picture != self._picture:
             self._picture = picture
-            self._debounce.changed(now)
+            # What goes goes soon: somebody may be sent there. What comes can wait for the rest.
+            self._debounce.changed(now, is_urgent=_only_less(picture, self._taken))
+
+
+def _only_less(picture: Picture, before: Picture | None) -> bool:
+    """Whether entries have gone, and nothing else has changed."""
+    return before is not None and _rows(picture) < _rows(before)
+
+
+def _rows(picture: Picture) -> set[tuple[str, bytes]]:
+    return {row for entry in picture.entries for row in keys_of(entry).items()}

@@ -1,5 +1,7 @@
 """When something is rendered, and what."""
 
+import pytest
+
 from router.rules.agenda import Agenda
 from router.rules.debounce import Debounce
 from router.rules.guard import LossGuard
@@ -59,6 +61,30 @@ def test_later_ones_wait_for_quiet() -> None:
     todo.see(snapshot(entry("web"), entry("api")), 10)
     assert (todo.wait_s(10), todo.take(10)) == (1, None)
     assert todo.take(11) is not None
+
+
+def test_what_only_goes_waits_shortly_where_that_costs_nothing() -> None:
+    todo = Agenda(LossGuard(30), Memory(60), Debounce(1, 5, 0.05))
+    todo.see(snapshot(entry("web", 1), entry("web", 2)), 0)
+    todo.take(0)
+    todo.see(snapshot(entry("web", 1)), 10)
+    assert todo.wait_s(10) == pytest.approx(0.05)
+    assert todo.take(10.06) is not None
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param((entry("web", 1), entry("web", 3)), id="replaced"),
+        pytest.param((entry("web", 1), entry("web", 2), entry("api")), id="one-more"),
+    ],
+)
+def test_what_comes_waits_as_ever(now: tuple[ServiceEntry, ...]) -> None:
+    todo = Agenda(LossGuard(30), Memory(60), Debounce(1, 5, 0.05))
+    todo.see(snapshot(entry("web", 1), entry("web", 2)), 0)
+    todo.take(0)
+    todo.see(snapshot(*now), 10)
+    assert todo.wait_s(10) == 1
 
 
 def test_a_snapshot_that_says_the_same_is_no_change() -> None:
