@@ -1,5 +1,6 @@
 """With `--reload` somebody else runs the proxy: real ones, which the test has started."""
 
+import http.client
 import os
 import signal
 import socket
@@ -143,6 +144,45 @@ def _answers(port: int) -> bool:
     try:
         return ask(port, "x")[0] == 200
     except OSError:
+        return False
+
+
+def test_a_connection_that_a_client_keeps_over_a_reload_costs_no_request(
+    edge: Edge, backends: list[Backend]
+) -> None:
+    one, two, _ = backends
+    edge.start(one.entry())
+    client = http.client.HTTPConnection("127.0.0.1", edge.router.port, timeout=10)
+    assert _posted(client, "first") == "keep"
+    edge.registry.put(two.entry("other"))
+    until(lambda: edge.router.answers("other"), "the reload")
+    if edge.kind == "haproxy":
+        # It is served once more, and told that this was the last time.
+        assert _posted(client, "second") == "close"
+    else:
+        # Nginx has closed it: nothing that is sent now is read, let alone passed on.
+        until(lambda: _is_closed(client), "the end of the old worker")
+        with pytest.raises(ConnectionError):
+            _posted(client, "second")
+        assert one.posts == ["first"]
+        client.close()
+        assert _posted(client, "second") == "keep"
+    assert one.posts == ["first", "second"]
+    client.close()
+
+
+def _posted(client: http.client.HTTPConnection, body: str) -> str:
+    """POST *body*; what the answer says of the connection."""
+    client.request("POST", "/x", body, {"Host": "web"})
+    answer = client.getresponse()
+    assert (answer.status, answer.read()) == (200, f"c0 {body}".encode())
+    return "close" if answer.will_close else "keep"
+
+
+def _is_closed(client: http.client.HTTPConnection) -> bool:
+    try:
+        return client.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
         return False
 
 
