@@ -91,8 +91,9 @@ def test_input_reaches_a_container_to_its_end(old: Cli, on: tuple[str, ...]) -> 
 def test_terminals(old: Cli, on: tuple[str, ...]) -> None:
     with Terminal(old, "run", "-it", "--name", "web", *on, "busybox", "sh") as terminal:
         terminal.expect("# ")
-        terminal.type("stty size\n")
-        terminal.expect("33 99")
+        # The client tells the size only when the container has started.
+        terminal.type("until stty size | grep '33 99'; do sleep 0.1; done\n")
+        terminal.expect("\n33 99")
         with Terminal(old, "exec", "-it", "web", "sh") as beside:
             beside.type("echo b$((1+1)); exit 4\n")
             beside.expect("b2")
@@ -204,6 +205,7 @@ def test_push_pull_save_load(
     old("exec", web, "sh", "-c", "echo kept >/kept")
     old("commit", web, tag)
     old("push", tag, timeout_s=40)
+    exported = old("export", web).raw
     file = tmp_path / "image.tar"
     old("save", "-o", str(file), tag)
     reset_images(old_and_new, manager.api)
@@ -216,7 +218,6 @@ def test_push_pull_save_load(
     assert f"Loaded image: {tag}" in old("load", "-i", str(file)).out
     assert tag.rpartition(":")[0] in old("images", "--format", "{{.Repository}}").lines
     assert "sleep 600" in old("history", "--no-trunc", tag).out
-    exported = old("export", web).raw
     assert old("import", "-", "other:2", stdin=exported).line.startswith("sha256:")
 
 

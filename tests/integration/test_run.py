@@ -66,8 +66,9 @@ def test_no_output_is_lost_in_many_short_runs(docker: Cli) -> None:
 def test_terminal(any_docker: Cli) -> None:
     with Terminal(any_docker, "run", "-it", "--rm", "busybox", "sh") as terminal:
         terminal.expect("# ")
-        terminal.type("stty size; echo a$((40+2))b\n")
-        terminal.expect("33 99")
+        # The client tells the size only when the container has started.
+        terminal.type("until stty size | grep '33 99'; do sleep 0.1; done; echo a$((40+2))b\n")
+        terminal.expect("\n33 99")
         terminal.expect("a42b")
         terminal.type("until stty size | grep '22 77'; do sleep 0.1; done\n")
         # The client listens for changes only a moment after it has set the first size.
