@@ -5,48 +5,33 @@ import json
 import pytest
 from integration_tools import Api, message, read_all
 
-LATER = "by this version"
-
-
-def create(api: Api, body: bytes, kind: str | None = "application/json") -> object:
-    """A create with this body, exactly."""
-    headers = {} if kind is None else {"Content-Type": kind}
-    return api("POST", "/containers/create", body, headers=headers)
-
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    "body",
     [
-        pytest.param(b"{nonsense", 400, id="no-json"),
-        pytest.param(b"", 400, id="empty"),
-        pytest.param(b"[]", 400, id="list"),
-        pytest.param(b"null", 400, id="null"),
-        pytest.param(b'{"Image": 5}', 400, id="number-for-image"),
-        pytest.param(b'{"Image": ""}', 400, id="no-image"),
-        pytest.param(b'{"Image":"busybox","Env":"A=1"}', 400, id="text-for-env"),
-        pytest.param(b'{"Image":"busybox","Env":[1]}', 400, id="number-in-env"),
-        pytest.param(b'{"Image":"busybox","Labels":["a"]}', 400, id="list-for-labels"),
-        pytest.param(b'{"Image":"busybox","HostConfig":[]}', 400, id="list-for-host-config"),
-        pytest.param(b'{"Image":"busybox","HostConfig":{"Memory":"1g"}}', 400, id="memory-text"),
-        pytest.param(b'{"Image":"busybox","HostConfig":{"PortBindings":[]}}', 400, id="ports-list"),
-        pytest.param(b'{"Image":"busybox"}x', 400, id="more-behind"),
-        pytest.param(b'\xff\xfe{"Image":"busybox"}', 400, id="no-utf-8"),
+        pytest.param(b"{nonsense", id="no-json"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[]", id="list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"Image": 5}', id="number-for-image"),
+        pytest.param(b'{"Image": ""}', id="no-image"),
+        pytest.param(b'{"Image":"busybox","Env":"A=1"}', id="text-for-env"),
+        pytest.param(b'{"Image":"busybox","Env":[1]}', id="number-in-env"),
+        pytest.param(b'{"Image":"busybox","Labels":["a"]}', id="list-for-labels"),
+        pytest.param(b'{"Image":"busybox","HostConfig":[]}', id="list-for-host-config"),
+        pytest.param(b'{"Image":"busybox","HostConfig":{"Memory":"1g"}}', id="memory-text"),
+        pytest.param(b'{"Image":"busybox","HostConfig":{"PortBindings":[]}}', id="ports-list"),
+        pytest.param(b'{"Image":"busybox"}x', id="more-behind"),
+        pytest.param(b'\xff\xfe{"Image":"busybox"}', id="no-utf-8"),
     ],
 )
-def test_create(target: Api, body: bytes, status: int) -> None:
-    answer = target("POST", "/containers/create", body)
-    # 20.10 has 500 or 404 for some of them.
-    if answer.status != status:
-        assert target.place != _manager_place(target), f"{answer.status} {answer.body!r}"
-        return
+def test_create(api: Api, body: bytes) -> None:
+    """What an engine says, and where it says something else, stands in the conformance book."""
+    answer = api("POST", "/containers/create", body)
+    assert answer.status == 400
     text = message(answer)
     assert text
     assert not any(word in text for word in ("Traceback", "Error(", "NoneType", "object has no"))
-
-
-def _manager_place(target: Api) -> object:
-    """Where the manager is, if *target* is it; the engine's answers are only looked at."""
-    return target.place if str(target.place).startswith("127.0.0.1:") else None
 
 
 def test_wrong_content_type(target: Api) -> None:
@@ -210,13 +195,24 @@ def test_expectation(api: Api) -> None:
         assert b"HTTP/1.1 201 " in read_all(sock)
 
 
-@pytest.mark.parametrize("value", ["x", "-5", "1e9", "99999999999999999999999"])
-def test_numbers_that_are_none(api: Api, value: str) -> None:
-    answer = api("GET", f"/containers/json?limit={value}")
-    assert answer.status in (200, 400, 500)
-    if answer.status != 200:
-        assert answer.status == 400
-        assert message(answer)
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("x", "invalid syntax"),
+        ("1e9", "invalid syntax"),
+        ("99999999999999999999999", "value out of range"),
+    ],
+)
+def test_numbers_that_are_none(api: Api, engine: Api, value: str, why: str) -> None:
+    answer, alone = (one("GET", f"/containers/json?limit={value}") for one in (api, engine))
+    assert (answer.status, alone.status) == (400, 500)
+    assert message(answer) == message(alone) == f'strconv.Atoi: parsing "{value}": {why}'
+
+
+def test_a_negative_limit_is_none(api: Api, engine: Api) -> None:
+    for one in (api, engine):
+        one.create()
+        assert len(one.get("/containers/json?all=1&limit=-5")) > 0
 
 
 def test_auth_header_that_is_none(api: Api) -> None:

@@ -5,6 +5,8 @@ Hosts: 01 application/ssd/prod, 02 application/hdd/dev, 03 database/ssd/prod.
 
 import gc
 import io
+import json
+import re
 import signal
 import tarfile
 import uuid
@@ -18,6 +20,7 @@ from docker.errors import BuildError
 from integration_tools import Api, Cli, message, until
 
 from lab.cluster import Lab
+from lab.http import Answer
 from lab.install import find
 
 NAME = "swarm-build"
@@ -333,8 +336,15 @@ def test_bad_builds_are_refused_as_by_an_engine(
     if alone.status >= 400:
         assert message(answer) == message(alone)
     else:
-        assert b'"error' in answer.body
-        assert b'"error' in alone.body
+        assert last_word(answer) == last_word(alone)
+        assert "error" in last_word(answer)
+
+
+def last_word(answer: Answer) -> dict[str, object]:
+    """The last line of a build, without the names that each engine draws for itself."""
+    line = answer.body.splitlines()[-1].decode()
+    told: dict[str, object] = json.loads(re.sub(r"\b[0-9a-f]{12,64}\b|(?<=builder)\d+", "…", line))
+    return told
 
 
 def test_an_unknown_build_is_cancelled_as_by_an_engine(engine: Api, api: Api) -> None:

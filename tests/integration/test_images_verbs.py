@@ -303,12 +303,6 @@ def test_docker_py_push(client: docker_py.DockerClient, lab: Lab) -> None:
     assert client.images.get_registry_data(f"{name}:1").id.startswith("sha256:")
 
 
-def test_auth_is_the_registrys_answer(target: Api, lab: Lab) -> None:
-    body = {"username": "a", "password": "b", "serveraddress": lab.registry.endpoint}
-    answer = target("POST", "/auth", body)
-    assert answer.status in (200, 204), answer.body
-
-
 @pytest.mark.parametrize("path", ["/distribution/127.0.0.1:1/no/such/json", "/images/search"])
 def test_registry_errors_are_the_engines(api: Api, engine: Api, path: str) -> None:
     ours, theirs = (one("GET", path) for one in (api, engine))
