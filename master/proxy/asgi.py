@@ -80,7 +80,7 @@ class AsgiLane(HttpToolsProtocol):
         assert self.current is not None
         self.current.address(cycle.scope)
         if self.current.head.version == (1, 0):
-            app = _unchunked(cycle, app)
+            app = _unchunked(cycle, app, self._front)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -161,7 +161,7 @@ class AsgiRequest:
             self._lane.input_ended.set_result(None)
 
 
-def _unchunked(cycle: RequestResponseCycle, app: Any) -> Any:
+def _unchunked(cycle: RequestResponseCycle, app: Any, front: ClientConnection) -> Any:
     """*app*, whose answers without a length end with the connection: HTTP/1.0 has no chunks."""
 
     async def answering(scope: Any, receive: Any, send: Any) -> None:
@@ -178,6 +178,11 @@ def _unchunked(cycle: RequestResponseCycle, app: Any) -> Any:
                 cycle.expected_content_length = len(message.get("body", b""))
             await send(message)
 
-        await app(scope, receive, sending)
+        try:
+            await app(scope, receive, sending)
+        except BaseException:
+            if not has_length:
+                front.abort()  # uvicorn would close, which is how such an answer ends well
+            raise
 
     return answering

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from master.cluster.events.broker import engine_event
 from tests.fakes.client import Client, until
 from tests.fakes.engine import WEB_ID, Call, FakeEngine
 from tests.fakes.loop import LoopThread
@@ -200,6 +201,28 @@ def test_a_client_that_is_not_reading_at_the_deadline_gets_a_whole_answer(versio
             body = client.rest()
         assert len(body.splitlines()) == 40
         assert body.endswith(b"}\n")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_stream_that_lacks_events_is_seen_broken(version: str) -> None:
+    engine = EngineWithMemory()
+    with cluster(engine) as (manager, _), manager.connect() as client:
+        broker = manager.fleet.broker
+        manager.thread.call(setattr, broker, "_limit", 2)
+        client.request("GET", "/events", version=version)
+        assert client.head()[0] == 200
+        found = manager.thread.call(manager.fleet.state.engine, engine.address)
+
+        def more_than_it_may_be_behind() -> None:
+            for number in range(4):
+                broker.publish(engine_event(f"engine_{number}", found, float(number)))
+
+        manager.thread.call(more_than_it_may_be_behind)
+        if version == "1.1":
+            assert not client._chunks()[1]
+        else:
+            with pytest.raises(ConnectionResetError):
+                client.rest()
 
 
 def test_who_leaves_before_the_stream_begins_is_not_counted(
