@@ -13,6 +13,8 @@ _ask = partial(ask, "system")
 _ask("ping", "GET /_ping")
 _ask("ping without a body", "HEAD /_ping")
 _ask("ping by v1.24", "GET /v1.24/_ping")
+_ask("options of a path", "OPTIONS /info")
+_ask("options of an unknown path", "OPTIONS /nonsense")
 _ask("auth without a body", "POST /auth")
 _ask("auth with no JSON", "POST /auth", body=b"{x")
 _ask(
@@ -55,9 +57,6 @@ _PATHS = (
     "GET /images/viz",
     "GET /session",
     "GET /build",
-    "OPTIONS /info",
-    "OPTIONS /nonsense",
-    "OPTIONS /v1.99/info",
 )
 for _path in _PATHS:
     ask("paths", _path, _path)
