@@ -1,17 +1,17 @@
 """Compares what two sides saw, and judges the differences by a case's reasons."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from conformance.book import Case, Seen
+from conformance.reason import ABSENT, Reason, fits
 from conformance.reasons import reasons_for
 
 _DEVIATIONS = Path(__file__).resolve().parents[2] / "docs" / "DEVIATIONS.md"
-_ABSENT = "(absent)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +48,42 @@ class Verdict:
 
 def judge(case: Case, generation: str, engine: Seen, manager: Seen) -> Verdict:
     """Hold *case*'s reasons against what differs."""
-    differences = list(_differences(engine, manager))
     reasons = reasons_for(case, generation)
-    faults = [str(one) for one in differences if not any(r.explains(one.place) for r in reasons)]
-    used = [reason for reason in reasons if any(reason.explains(one.place) for one in differences)]
+    used: list[Reason] = []
+    faults: list[str] = []
+    differences = list(_differences(engine, manager))
+    for one in [*differences, *_named(manager, reasons, {one.place for one in differences})]:
+        pins = [(reason, reason.pin(case.title, one.place)) for reason in reasons]
+        here = [(reason, pin) for reason, pin in pins if pin is not None]
+        fitting = [reason for reason, pin in here if fits(one.manager, pin)]
+        if not fitting:
+            faults.append(str(one) + "".join(f"; {r.row!r}: {pin!r}" for r, pin in here))
+        elif one in differences:
+            used += fitting
     for reason in reasons:
         if reason.row not in rows():
             faults.append(f"docs/DEVIATIONS.md has no row {reason.row!r}")
         if reason.is_certain and reason not in used:
-            faults.append(f"nothing differs (any more) at {reason.at}: {reason.row!r}")
+            faults.append(f"nothing differs (any more) at {' '.join(reason.at)}: {reason.row!r}")
     explained = tuple(dict.fromkeys(reason.row for reason in used))
     return Verdict(case, engine, manager, explained, tuple(faults))
+
+
+def _named(manager: Seen, reasons: Iterable[Reason], differing: set[str]) -> Iterator[Difference]:
+    """Places that reasons name, but for those that differ.
+
+    An engine may say by chance what the manager must not: a 500 that the manager has made a 400.
+    """
+    for place, value in _leaves(manager):
+        if place not in differing and any(place in reason.at for reason in reasons):
+            yield Difference(place, value, value)
 
 
 def _differences(engine: Seen, manager: Seen) -> Iterator[Difference]:
     ours, theirs = dict(_leaves(manager)), dict(_leaves(engine))
     for place in dict.fromkeys((*theirs, *ours)):
-        one, other = theirs.get(place, _ABSENT), ours.get(place, _ABSENT)
-        if _ABSENT in (one, other) and _has_inner(place, ours if other == _ABSENT else theirs):
+        one, other = theirs.get(place, ABSENT), ours.get(place, ABSENT)
+        if ABSENT in (one, other) and _has_inner(place, ours if other == ABSENT else theirs):
             continue  # empty on one side: what is inside on the other tells it
         # True and 1 are equal in Python, and are not in JSON.
         if (type(one), one) != (type(other), other):

@@ -6,7 +6,7 @@ from conformance import compare
 from conformance.book import Case
 from conformance.compare import judge
 from conformance.masks import masked
-from conformance.reasons import Reason
+from conformance.reason import ANYTHING, WORDS, Reason
 
 ROW = "`docker version`"
 CASE = Case("area", "name", lambda side: None)
@@ -26,7 +26,7 @@ def test_a_difference_without_a_reason_is_wrong(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_reason_explains_its_places_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    reason = Reason(ROW, "a c.*", ("*",))
+    reason = Reason(ROW, {"a": ANYTHING, "c.*": ANYTHING}, ("*",))
     verdict = _judge(monkeypatch, {"a": 1, "c": {}}, {"a": 2, "c": {"d": 1}}, reason)
     assert (verdict.word, verdict.explained) == ("stated", (ROW,))
     verdict = _judge(monkeypatch, {"a": 1, "b": 1}, {"a": 2, "b": 2}, reason)
@@ -34,13 +34,47 @@ def test_a_reason_explains_its_places_only(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_reason_for_no_difference_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    verdict = _judge(monkeypatch, {"a": 1}, {"a": 1}, Reason(ROW, "a", ("*",)))
+    verdict = _judge(monkeypatch, {"a": 1}, {"a": 1}, Reason(ROW, {"a": "1"}, ("*",)))
     assert verdict.faults == (f"nothing differs (any more) at a: {ROW!r}",)
 
 
 def test_a_reason_without_a_row_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    verdict = _judge(monkeypatch, {"a": 1}, {"a": 2}, Reason("no such row", "a", ("*",)))
+    verdict = _judge(monkeypatch, {"a": 1}, {"a": 2}, Reason("no such row", {"a": "2"}, ("*",)))
     assert verdict.faults == ("docs/DEVIATIONS.md has no row 'no such row'",)
+
+
+def test_a_reason_explains_what_the_manager_has_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reason = Reason(ROW, {"status": "400", "body": ANYTHING}, ("*",))
+    verdict = _judge(monkeypatch, {"status": 404}, {"status": 400}, reason)
+    assert verdict.word == "stated"
+    verdict = _judge(monkeypatch, {"status": 404}, {"status": 500}, reason)
+    assert verdict.faults == (
+        f"status: the engine has 404, the manager 500; {ROW!r}: '400'",
+        f"nothing differs (any more) at status body: {ROW!r}",
+    )
+
+
+def test_the_manager_may_not_fall_back_to_what_the_engine_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reason = Reason(ROW, {"status": "400", "body": "bad"}, ("*",))
+    verdict = _judge(
+        monkeypatch, {"status": 500, "body": "EOF"}, {"status": 500, "body": "bad"}, reason
+    )
+    assert verdict.faults == (f"status: the engine has 500, the manager 500; {ROW!r}: '400'",)
+
+
+def test_a_reason_has_the_managers_words_for_each_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = Reason(ROW, {"body.message": WORDS, "err.0": WORDS}, {"*: name": "no … here"})
+    engine = {"body": {"message": "nothing"}}
+    verdict = _judge(monkeypatch, engine, {"body": {"message": "no web here"}}, reason)
+    assert verdict.word == "stated"
+    verdict = _judge(monkeypatch, engine, {"body": {"message": "no web there"}}, reason)
+    assert verdict.word == "WRONG"
+    told = ["Error response from daemon: no web here"]
+    assert _judge(monkeypatch, {"err": ["nothing"]}, {"err": told}, reason).word == "stated"
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, True), (0, False), (None, "None"), ([], {})])

@@ -1,0 +1,18 @@
+"""Where the sides may differ, and the row of docs/DEVIATIONS.md that says why.
+
+A reason has to explain a difference in every case that it names: one that has become needless
+fails its cases, and so does a difference that no reason names.
+"""
+
+from conformance.book import Case
+from conformance.reason import Reason
+from conformance.reasons.errors import ERRORS
+from conformance.reasons.machines import MACHINES
+from conformance.reasons.protocol import PROTOCOL
+
+REASONS: tuple[Reason, ...] = (*MACHINES, *PROTOCOL, *ERRORS)
+
+
+def reasons_for(case: Case, generation: str) -> list[Reason]:
+    """The reasons for *case* against engines of *generation*."""
+    return [reason for reason in REASONS if reason.is_for(case.title, generation)]
