@@ -23,7 +23,7 @@ from conformance.masks import masked
 from lab.cluster import NEWER, Lab
 from lab.host import Engine
 from lab.http import Answer
-from lab.install import cache_folder
+from lab.install import find
 from lab.state import EngineState
 
 BASE_IMAGES = ("busybox:latest", "alpine:latest")
@@ -178,9 +178,5 @@ def both_sides(generation: str, folder: Path, name: str) -> Iterator[tuple[Side,
 
 def _side(lab: Lab, endpoint: str, engines: Sequence[Engine], folder: Path) -> Side:
     folder.mkdir()
-    client = Cli(
-        cache_folder() / "trixie" / "usr" / "bin" / "docker",
-        f"tcp://{endpoint}",
-        environment={"DOCKER_BUILDKIT": "0"},
-    )
+    client = Cli(find().current_docker, f"tcp://{endpoint}", environment={"DOCKER_BUILDKIT": "0"})
     return Side(Api(endpoint), client, tuple(engines), folder, lab.registry.endpoint)
