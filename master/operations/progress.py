@@ -43,7 +43,7 @@ class MergedProgress:
         """Begin everywhere, and wait until one engine has begun to answer, or none will.
 
         Raises:
-            EngineError: none will: the first engine's words and status.
+            EngineError: none will: the words and the status of the first one by name.
         """
         self._tasks = [
             asyncio.create_task(self._run_on(engine), name=f"{self._what} on {engine.name}")
@@ -59,7 +59,7 @@ class MergedProgress:
             raise
         if not self._first.done():
             await asyncio.gather(*self._tasks)
-            raise next(iter(self._failures.values()))
+            raise self._failures[min(self._failures)]
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
         """The merged progress, then what failed. Who closes it ends the call on every engine."""
@@ -77,7 +77,8 @@ class MergedProgress:
                     yield piece
             await asyncio.gather(*self._tasks)
             if self._failures:
-                said = {node: exc.message for node, exc in self._failures.items()}
+                # Engines of two generations have two ways to say it: always in the same order.
+                said = {node: exc.message for node, exc in sorted(self._failures.items())}
                 # A lost engine's words say nothing without its name, even if all are lost.
                 lost = any(isinstance(e, EngineUnreachableError) for e in self._failures.values())
                 yield error_line(said, len(self._targets), named=lost)

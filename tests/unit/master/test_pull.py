@@ -25,13 +25,14 @@ class Client:
     def __init__(self, lines: int | None, delay_s: float) -> None:
         self.lines = lines
         self.delay_s = delay_s
+        self.says = "no such image"
         self.is_open = False
 
     @asynccontextmanager
     async def stream(self, *_: Any, **__: Any) -> AsyncIterator[AsyncIterator[bytes]]:
         await asyncio.sleep(self.delay_s)
         if self.lines is None:
-            raise EngineStatusError("x", 404, "no such image")
+            raise EngineStatusError("x", 404, self.says)
         self.is_open = True
         try:
             yield self._pieces(self.lines)
@@ -84,6 +85,13 @@ async def test_all_refuse_with_the_engines_own_status() -> None:
     with pytest.raises(EngineStatusError) as caught:
         await puller(Client(None, 0.0), Client(None, 0.01)).pull(CALL)
     assert caught.value.status == 404
+
+
+async def test_of_all_refusals_the_first_by_name_is_told_whoever_is_quicker() -> None:
+    first, second = Client(None, 0.02), Client(None, 0.0)
+    first.says, second.says = "repository name must be lowercase", "must be lowercase"
+    with pytest.raises(EngineStatusError, match="repository name must be lowercase"):
+        await puller(first, second).pull(CALL)
 
 
 async def test_a_pull_after_a_refused_one_is_for_every_engine() -> None:
