@@ -17,7 +17,8 @@ from lab.host import Engine
 
 def keys(lab: Lab, prefix: str = "services") -> dict[str, dict[str, Any]]:
     """Every entry's key below *prefix*, as Consul shows it, its value as text."""
-    answer = Api(lab.consul.endpoint)("GET", f"/v1/kv/{prefix}/?recurse=1")
+    # A server that has just started answers others from a part of its log.
+    answer = Api(lab.consul.endpoint)("GET", f"/v1/kv/{prefix}/?recurse=1&consistent=1")
     found = answer.json() if answer.status == 200 else []
     for item in found:
         item["Value"] = base64.b64decode(item["Value"] or "").decode()

@@ -46,6 +46,20 @@ def test_entries_go_with_their_host(broken: Lab, web: dict[str, str]) -> None:
 
 
 @pytest.mark.fault
+def test_entries_go_with_an_agent_that_stays_away_though_its_engine_lives(
+    broken: Lab, web: dict[str, str]
+) -> None:
+    before = keys(broken)
+    broken.agents[2].kill()
+    lost = "busybox-80/dockerhost03:web-3:80"
+    # The lab's agents have 20 s, the least that there is.
+    until(lambda: lost not in entries(broken), 25, "the end of the entry")
+    assert Api(web[lost])("GET", "/").status == 404  # httpd answers: it has no page
+    del before[lost]
+    assert keys(broken) == before
+
+
+@pytest.mark.fault
 def test_an_agent_that_is_killed_and_comes_back_changes_no_key(
     broken: Lab, web: dict[str, str], docker: Cli
 ) -> None:
