@@ -1,6 +1,7 @@
 """What an edge is tested with: backends behind it, load ahead of it, a router of one's own."""
 
 import asyncio
+import base64
 import http.client
 import json
 import signal
@@ -20,7 +21,6 @@ from lab.install import find
 from router.haproxy_socket import Info, RuntimeApi
 from services.entry import ServiceEntry, keys_of
 
-Put = Callable[[str, str, bytes | None], Any]
 _TIMEOUT_S = 20.0
 
 
@@ -124,23 +124,28 @@ class Registry:
         return f"consul://{self._endpoint}/{self._prefix}"
 
     def put(self, *entries: ServiceEntry) -> None:
-        for entry in entries:
-            for key, value in keys_of(entry).items():
-                self._call("PUT", key, value)
+        """Write *entries* in one step, as an agent does: nobody sees a half of one."""
+        self._change("set", *entries)
 
     def remove(self, *entries: ServiceEntry) -> None:
-        for entry in entries:
-            for key in keys_of(entry):
-                self._call("DELETE", key, None)
+        self._change("delete", *entries)
 
     def wipe(self) -> None:
         """Remove everything in one step."""
         answer = call("DELETE", self._endpoint, f"/v1/kv/{self._prefix}/?recurse=1")
         assert answer.status == 200
 
-    def _call(self, method: str, key: str, value: bytes | None) -> None:
-        answer = call(method, self._endpoint, f"/v1/kv/{self._prefix}/{key}", value)
-        assert answer.status == 200, answer.body
+    def _change(self, verb: str, *entries: ServiceEntry) -> None:
+        changes = []
+        for entry in entries:
+            for key, value in keys_of(entry).items():
+                change = {"Verb": verb, "Key": f"{self._prefix}/{key}"}
+                if verb == "set":
+                    change["Value"] = base64.b64encode(value).decode()
+                changes.append({"KV": change})
+        if changes:
+            answer = call("PUT", self._endpoint, "/v1/txn", json.dumps(changes).encode())
+            assert answer.status == 200, answer.body
 
 
 class _UnreadError(ConnectionError):
