@@ -12,7 +12,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -31,6 +31,7 @@ from master.cluster.networks.listing import belongs, family
 from master.errors import PlacementError
 from master.operations.bodies import JSON_BODY, answered_id, answered_object
 from master.operations.patience import while_it_lives
+from master.operations.swarm_mode import members
 from master.supervisor.fleet import Fleet
 from scheduler.errors import NoNodeFitsError
 from scheduler.types import Node
@@ -46,11 +47,17 @@ class Joined:
 
     by_reference: Mapping[str, tuple[ClusterNetwork, ...]] = field(default_factory=dict)
     """What stands in the body; several where engines have had their own of that name before."""
+    swarm_members: frozenset[str] = frozenset()
+    """Engines in a swarm of Docker's own, if one of its networks is among them."""
 
     def mirrored(self) -> Iterator[ClusterNetwork]:
         """Yield those that can be made where they are needed."""
         for groups in self.by_reference.values():
             yield from (group for group in groups if group.is_mirrored)
+
+    def is_in_swarm(self) -> bool:
+        """Whether any of them is a network of Docker's own swarm."""
+        return any(_is_swarms(group) for groups in self.by_reference.values() for group in groups)
 
 
 class Mirrors:
@@ -79,7 +86,10 @@ class Mirrors:
             # The beginning of several IDs is the engine's to refuse as well.
             if groups and (len(groups) == 1 or groups[0].name == reference):
                 found[reference] = tuple(groups)
-        return Joined(found)
+        joined = Joined(found)
+        if joined.is_in_swarm():
+            return replace(joined, swarm_members=await members(self._fleet))
+        return joined
 
     def fitting(self, joined: Joined, nodes: list[Node]) -> list[Node]:
         """Return the nodes that a container with these networks may be on.
@@ -91,7 +101,7 @@ class Mirrors:
         if not nodes:
             return left  # the scheduler has words for that
         for reference, groups in joined.by_reference.items():
-            wanted = self._engines_for(groups)
+            wanted = self._engines_for(groups, joined.swarm_members)
             if wanted is None:
                 continue
             fitting = [node for node in left if node.addr in wanted]
@@ -125,23 +135,24 @@ class Mirrors:
                 if not +counts:
                     del self._joining[network_id]
 
-    def _engines_for(self, groups: tuple[ClusterNetwork, ...]) -> set[str] | None:
+    def _engines_for(
+        self, groups: tuple[ClusterNetwork, ...], swarm: frozenset[str]
+    ) -> set[str] | None:
         """Return the engines that one of *groups* may be used on; None: all."""
         wanted: set[str] = set()
         for group in groups:
-            engines = self._engines_of(group)
+            engines = self._engines_of(group, swarm)
             if engines is None:
                 return None
             wanted |= engines
         return wanted
 
-    def _engines_of(self, group: ClusterNetwork) -> set[str] | None:
+    def _engines_of(self, group: ClusterNetwork, swarm: frozenset[str]) -> set[str] | None:
         if group.is_predefined:
             return None
-        if group.copies[0].is_swarm_scoped:
+        if _is_swarms(group):
             # Managers list it at once, workers when they have a part in it.
-            known = {copy.engine for copy in group.copies}
-            return known | {e.address for e in self._state.engines().values() if in_swarm(e)}
+            return {*swarm, *(copy.engine for copy in group.copies)}
         if not group.is_mirrored:
             return {copy.engine for copy in group.copies}
         return None if group.is_spread else self._homes(group) or None
@@ -303,7 +314,5 @@ def spec_of(group: ClusterNetwork) -> dict[str, Any]:
     return {"Name": group.name, "Labels": dict(group.labels), **kept}
 
 
-def in_swarm(engine: Engine) -> bool:
-    """Whether an engine is part of a swarm of Docker's own, and so sees its overlay networks."""
-    swarm = engine.info.get("Swarm")
-    return isinstance(swarm, Mapping) and swarm.get("LocalNodeState") == "active"
+def _is_swarms(group: ClusterNetwork) -> bool:
+    return group.copies[0].is_swarm_scoped and not group.is_predefined

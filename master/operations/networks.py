@@ -26,6 +26,7 @@ from master.operations.mirrors import Mirrors
 from master.operations.network_joins import NetworkJoins
 from master.operations.network_leftovers import NetworkLeftovers
 from master.operations.network_lookup import find, holders, lost_holders
+from master.operations.swarm_mode import manager_among
 from master.supervisor.fleet import Fleet
 from scheduler.directives import read_labels
 from scheduler.expr import parse_many
@@ -136,7 +137,8 @@ class Networks:
         driver = body.get("Driver") or ""
         if body.get("Scope") == "swarm" or driver == "overlay":
             # Without a swarm the engine has the words.
-            return await self._passed(await self._manager() or self._home(body), raw, version)
+            manager = await manager_among(self._fleet, self._fleet.healthy_engines())
+            return await self._passed(manager or self._home(body), raw, version)
         is_own = body.get("ConfigOnly") or body.get("ConfigFrom") or body["Name"] in PREDEFINED
         if is_own or driver not in _MIRRORED_DRIVERS:
             return await self._passed(self._home(body), raw, version)
@@ -159,15 +161,6 @@ class Networks:
         cluster_id = secrets.token_hex(32)
         await self._mirrors.make(last, cluster_id, body, last.version_for(version))
         return cluster_id
-
-    async def _manager(self) -> Engine | None:
-        """An engine that manages a swarm of Docker's own; asked now, as it may be minutes old."""
-
-        async def ask(_: Engine, client: EngineClient) -> Any:
-            return await client.info(_DEADLINE_S)
-
-        told = await ask_all(self._fleet, ask, deadline_s=_DEADLINE_S)
-        return next((engine for engine, info in told.answers if manages(info)), None)
 
     async def _passed(self, engine: Engine, raw: bytes, version: ApiVersion) -> bytes:
         """One engine's own network, made there as it was asked for."""
@@ -229,8 +222,10 @@ class Networks:
         """
         group = await find(self._fleet, reference)
         found = holders(self._state, group)
-        if group.is_predefined or group.copies[0].is_swarm_scoped:
-            found = [next((e for e in found if manages(e.info)), found[0])]
+        if group.copies[0].is_swarm_scoped:
+            found = [await manager_among(self._fleet, found) or found[0]]
+        elif group.is_predefined:
+            found = found[:1]
 
         gone: list[Engine] = []
 
@@ -286,9 +281,3 @@ def _is_well_formed(body: Mapping[str, Any]) -> bool:
     if not isinstance(labels, dict) or not isinstance(body.get("CheckDuplicate"), bool | None):
         return False
     return all(isinstance(text, str) for text in (body.get("Driver") or "", *labels.values()))
-
-
-def manages(info: Mapping[str, Any]) -> bool:
-    """Whether an engine with this ``GET /info`` is a manager of a swarm of Docker's own."""
-    swarm = info.get("Swarm")
-    return isinstance(swarm, Mapping) and swarm.get("ControlAvailable") is True

@@ -19,6 +19,8 @@ from scheduler.types import Node
 
 ENGINES = {"10.0.0.1:1": "node-1", "10.0.0.2:1": "node-2", "10.0.0.3:1": "node-3"}
 A, B, C = ENGINES
+IN_SWARM = {C}
+"""Those that have joined a swarm of Docker's own a moment ago."""
 NODES = [Node(id=name, name=name, addr=address) for address, name in ENGINES.items()]
 
 
@@ -35,7 +37,23 @@ def mirrors(state: ClusterState) -> Mirrors:
     async def settled() -> None:
         """Nothing is ever on the way here."""
 
-    return Mirrors(cast(Fleet, SimpleNamespace(state=state, settled=settled)))
+    class Client:
+        """An engine as it is now, whatever the state remembers of it."""
+
+        def __init__(self, address: str) -> None:
+            self.address = address
+
+        async def info(self, timeout_s: float) -> dict[str, Any]:
+            joined = self.address in IN_SWARM
+            return {"Swarm": {"LocalNodeState": "active" if joined else "inactive"}}
+
+    fleet = SimpleNamespace(
+        state=state,
+        settled=settled,
+        client=Client,
+        healthy_engines=lambda: [e for e in state.engines().values() if e.is_healthy],
+    )
+    return Mirrors(cast(Fleet, fleet))
 
 
 def put(state: ClusterState, address: str, *networks: dict[str, Any]) -> None:
@@ -125,7 +143,14 @@ async def test_an_overlay_is_used_inside_its_swarm(state: ClusterState, mirrors:
     put(state, A, {"Id": "1" * 25, "Name": "wide", "Driver": "overlay", "Scope": "swarm"})
     worker = {"Swarm": {"LocalNodeState": "active"}}
     state.put_engine(Engine(address=B, id="b", name="b", health=Health.HEALTHY, info=worker))
-    assert await fitting(mirrors, "wide") == ["node-1", "node-2"]
+    assert await fitting(mirrors, "wide") == ["node-1", "node-2", "node-3"]
+
+
+async def test_who_is_in_no_swarm_gets_no_container_of_its_networks(
+    state: ClusterState, mirrors: Mirrors
+) -> None:
+    put(state, A, {"Id": "1" * 25, "Name": "wide", "Driver": "overlay", "Scope": "swarm"})
+    assert await fitting(mirrors, "wide") == ["node-1", "node-3"]
 
 
 async def test_two_networks_that_are_apart_are_refused(
