@@ -21,7 +21,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -137,6 +137,14 @@ class Cli:
             finally:
                 if process.poll() is None:
                     process.kill()
+
+
+def at_an_engine(cli: Cli, lab: Lab) -> Cli:
+    """The same client at an engine, without the manager between: the referee.
+
+    It is the second engine, as the first one of a mixed lab refuses older clients.
+    """
+    return replace(cli, host=lab.engines[1].url)
 
 
 @cache

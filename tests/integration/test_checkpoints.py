@@ -1,9 +1,7 @@
 """Checkpoints: engines that are not experimental refuse them, and so does the cluster."""
 
-from dataclasses import replace
-
 import pytest
-from integration_tools import Api, Cli
+from integration_tools import Api, Cli, at_an_engine
 
 from lab.cluster import Lab
 
@@ -18,7 +16,7 @@ def test_the_client_says_what_it_says_of_an_engine(
 ) -> None:
     any_docker("run", "-d", "--name", "web", "busybox", "sleep", "600")
     done = any_docker.fails("checkpoint", *words, code=1)
-    alone = replace(any_docker, host=lab.engines[0].url).fails("checkpoint", *words, code=1)
+    alone = at_an_engine(any_docker, lab).fails("checkpoint", *words, code=1)
     assert done.err == alone.err
     assert "experimental" in done.err
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from image_tools import ids, reset_images
-from integration_tools import Api, Cli
+from integration_tools import Api, Cli, at_an_engine, message
 from registry_tools import PASSWORD, USER, private_registry
 
 from lab.cluster import Lab
@@ -74,9 +74,21 @@ def test_a_wrong_password_is_refused_as_by_an_engine(
 ) -> None:
     words = ("login", "-u", USER, "-p", "wrong", registry)
     done = stranger.fails(*words, code=1)
-    alone = replace(stranger, host=lab.engines[0].url).fails(*words, code=1)
+    alone = at_an_engine(stranger, lab).fails(*words, code=1)
     assert done.err == alone.err
     assert "401 Unauthorized" in done.err
+
+
+def test_the_call_gets_the_registrys_answer(api: Api, engine: Api, registry: str) -> None:
+    body = {"username": USER, "password": PASSWORD, "serveraddress": registry}
+    told = {"IdentityToken": "", "Status": "Login Succeeded"}
+    for one in (api, engine):
+        answer = one("POST", "/auth", body)
+        assert (answer.status, answer.json()) == (200, told)
+    wrong = {**body, "password": "wrong"}
+    answer, alone = (one("POST", "/auth", wrong) for one in (api, engine))
+    assert (answer.status, message(answer)) == (alone.status, message(alone))
+    assert message(answer).endswith("failed with status: 401 Unauthorized")
 
 
 def test_a_stranger_gets_nothing(stranger: Cli, image: str) -> None:

@@ -3,12 +3,11 @@
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from integration_tools import Cli
+from integration_tools import Cli, at_an_engine
 
 from lab.cluster import Lab
 
@@ -55,7 +54,7 @@ def test_a_search_finds_what_an_engine_finds(any_docker: Cli, lab: Lab, index: s
     words = ("search", f"{index}/thought")
     done = any_docker(*words)
     assert [line.split()[0] for line in done.out.splitlines()] == ["NAME", "lab/thought", "thought"]
-    assert done.out == replace(any_docker, host=lab.engines[0].url)(*words).out
+    assert done.out == at_an_engine(any_docker, lab)(*words).out
 
 
 def test_a_search_may_be_narrowed(any_docker: Cli, index: str) -> None:
@@ -67,4 +66,4 @@ def test_a_search_may_be_narrowed(any_docker: Cli, index: str) -> None:
 def test_a_bad_filter_is_refused_as_by_an_engine(any_docker: Cli, lab: Lab, index: str) -> None:
     words = ("search", "--filter", "stars=many", f"{index}/thought")
     done = any_docker.fails(*words, code=1)
-    assert done.err == replace(any_docker, host=lab.engines[0].url).fails(*words).err
+    assert done.err == at_an_engine(any_docker, lab).fails(*words).err

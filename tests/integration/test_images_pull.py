@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 from image_tools import reset_images
-from integration_tools import APP, Api, Cli, Manager, knows_app, message, remove_app, until
+from integration_tools import (
+    APP,
+    Api,
+    Cli,
+    Manager,
+    at_an_engine,
+    knows_app,
+    message,
+    remove_app,
+    until,
+)
 
 from lab.cluster import Lab
 
@@ -47,7 +57,7 @@ def test_what_the_registry_does_not_have(any_docker: Cli, lab: Lab) -> None:
     image = f"{lab.registry.endpoint}/no/such"
     done = any_docker.fails("pull", image, code=1)
     assert "not found" in done.err or "manifest unknown" in done.err
-    direct = Cli(any_docker.program, lab.engines[0].url).fails("pull", image, code=1)
+    direct = at_an_engine(any_docker, lab).fails("pull", image, code=1)
     assert done.err == direct.err
 
 

@@ -12,7 +12,7 @@ import docker as docker_py
 import pytest
 from docker.errors import ImageLoadError, ImageNotFound
 from image_tools import archive, ids, reset_images, tar
-from integration_tools import Api, Cli, Manager, message, read_all, until
+from integration_tools import Api, Cli, Manager, at_an_engine, message, read_all, until
 
 from lab.cluster import Lab
 
@@ -244,7 +244,7 @@ def test_conflict_everywhere_is_a_conflict(api: Api) -> None:
 
 
 def test_rmi_of_what_is_not_there(any_docker: Cli, lab: Lab, target: Api) -> None:
-    direct = Cli(any_docker.program, lab.engines[0].url).fails("rmi", "nothing")
+    direct = at_an_engine(any_docker, lab).fails("rmi", "nothing")
     assert any_docker.fails("rmi", "nothing").err == direct.err
     answer = target("DELETE", "/images/nothing:7")
     assert (answer.status, message(answer)) == (404, "No such image: nothing:7")

@@ -1,5 +1,6 @@
 """start, stop, restart, kill, pause, update, wait, rm: done where the container is."""
 
+import re
 import signal
 import time
 
@@ -103,21 +104,25 @@ def test_what_the_engine_says_is_passed_on(target: Api) -> None:
     container = target.create("web")
     assert target("POST", f"/containers/{container}/start").status == 204
     assert target("POST", f"/containers/{container}/start").status == 304
+    # Engines of 20.10 and of 26.1 say the same in other words.
     answer = target("POST", f"/containers/{container}/kill?signal=NONSENSE")
-    assert (answer.status, message(answer)) == (400, "Invalid signal: NONSENSE")
+    assert answer.status == 400
+    assert message(answer).lower().endswith("invalid signal: nonsense")
     answer = target("POST", f"/containers/{container}/unpause")
     assert answer.status == 500
     assert message(answer) == f"Container {container} is not paused"
     answer = target("DELETE", f"/containers/{container}")
     assert answer.status == 409
-    assert message(answer).startswith(
-        f"You cannot remove a running container {container}. Stop the container before attempting"
+    assert re.match(
+        rf"You cannot remove a running container {container}\. Stop the container before|"
+        r"cannot remove container \S+: container is running: stop the container before",
+        message(answer),
     )
     assert target("POST", f"/containers/{container}/stop?t=0").status == 204
     assert target("POST", f"/containers/{container}/stop").status == 304
     answer = target("POST", f"/containers/{container}/kill")
     assert answer.status == 409
-    assert message(answer).endswith(f"Container {container} is not running")
+    assert message(answer).lower().endswith(f"container {container} is not running")
     assert target("DELETE", f"/containers/{container}?v=1").status == 204
 
 

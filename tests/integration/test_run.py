@@ -4,7 +4,7 @@ import hashlib
 import os
 
 import pytest
-from integration_tools import Api, Cli, Terminal, remove_app
+from integration_tools import Api, Cli, Terminal, at_an_engine, remove_app
 
 from lab.cluster import Lab
 
@@ -131,7 +131,7 @@ def test_an_image_that_exists_nowhere(any_docker: Cli, lab: Lab) -> None:
     image = f"{lab.registry.endpoint}/no/such-image"
     done = any_docker.fails("run", "--rm", image, code=125)
     assert f"Unable to find image '{image}:latest' locally" in done.err
-    direct = Cli(any_docker.program, lab.engines[0].url).fails("run", "--rm", image, code=125)
+    direct = at_an_engine(any_docker, lab).fails("run", "--rm", image, code=125)
     assert done.err == direct.err
 
 
