@@ -270,7 +270,7 @@ def main(
     for proxy in proxies:
         print(f"\n## {proxy}\n")
         header("what", "figure")
-        with Lab("edge", router=proxy) as lab:
+        with Lab(f"edge-{proxy}", router=proxy) as lab:
             edge = Edge(lab)
             tests: dict[str, Callable[[], None]] = {
                 "come": partial(come_and_go, edge, times),
