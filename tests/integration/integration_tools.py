@@ -449,9 +449,9 @@ class Manager:
         self.unix = Api(self.socket)
         self.api = Api(self.endpoint)
         try:
-            until(self._answers, 15, "the manager's first answer")
+            until(self._answers, 30, "the manager's first answer")
             if nodes is not None:
-                until(lambda: len(self.healthy()) == nodes, 15, f"{nodes} healthy nodes")
+                until(lambda: len(self.healthy()) == nodes, 30, f"{nodes} healthy nodes")
         except BaseException:
             self.stop()
             raise
