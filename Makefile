@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOT_APT = $(if $(shell command -v apt-get),apt-get install -y -qq $(1),$(error $(1) is missing; install it with your system's package manager))
 
-.PHONY: help setup parts demo test check lint unit up down status bench openapi lock conformance clean
+.PHONY: help setup parts demo test test-mixed check lint unit up down status bench openapi lock conformance clean
 
 help:
 	@echo "make demo     a cluster of real engines on this machine, and the tour (then: make down)"
 	@echo "make test     everything that is checked, on real engines"
+	@echo "make test-mixed  the clients' tests again, over engines of two generations"
 	@echo "make check    lint, types, import rules, unit tests: under a minute"
 	@echo "make up|down|status   the cluster of the demo, without the tour; prints Consul's page and the edge"
 	@echo "make setup    only .venv, with the swarm command in it"
@@ -55,6 +56,12 @@ check: lint unit
 
 test: lint parts
 	$(BIN)/pytest -q
+
+# The same tests of clients, over engines of two generations.
+test-mixed: parts
+	SWARM_TEST_ENGINES=mixed $(BIN)/pytest -q tests/integration/test_docker_py_*.py \
+	  tests/integration/test_compose*.py tests/integration/test_old_clients.py \
+	  tests/integration/test_run.py tests/integration/test_lifecycle.py
 
 openapi: setup
 	$(BIN)/python -m openapi.export

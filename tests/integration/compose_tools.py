@@ -94,7 +94,7 @@ def client_with_plugins(host: str, config: Path) -> Cli:
     # The variable reaches the docker command that compose 1.29 calls now and then; -H doesn't.
     settings = {"DOCKER_CONFIG": str(config), "DOCKER_HOST": host}
     # A client of 20.10 keeps an interrupt to itself: only terminals send it to the plug-in, too.
-    return Cli(find().newer_docker, host, environment=settings)
+    return Cli(find().current_docker, host, environment=settings)
 
 
 def new_project(lab: Lab, generation: str, folder: Path, text: str) -> Compose:

@@ -3,7 +3,8 @@
 Its engines start once. Tests that break something carry the mark ``fault`` and mend it again.
 
 ``SWARM_TEST_LAB=NAME`` uses a lab that is up already (and leaves it up) while one writes tests;
-otherwise each run brings up a lab of its own, beside any that a developer has.
+otherwise each run brings up a lab of its own, beside any that a developer has. Its engines are of
+one generation unless ``SWARM_TEST_ENGINES=mixed``: then the same tests meet two of them.
 """
 
 import os
@@ -16,12 +17,19 @@ from docker import DockerClient
 from docker_py_tools import connect
 from integration_tools import PREPARE, Api, Cli, docker_clients, is_whole, remove_containers, until
 
-from lab.cluster import Lab
+from lab.cluster import NEWER, Lab
 from lab.errors import LabError
-from lab.state import other_labs
+from lab.state import EngineState, other_labs
 
 _PREFIX = "test-"
 _CLIENTS = sorted(docker_clients()) or ["missing"]
+_ENGINES = {
+    "": (EngineState(),) * 3,
+    # What has no other wish lands on the first: it takes nothing below API 1.44, while the second
+    # keeps the whole cluster at 1.41.
+    "mixed": (NEWER, EngineState(), EngineState(generation=NEWER.generation)),
+}
+"""What the three engines are, by what ``SWARM_TEST_ENGINES`` may say."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,6 +40,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was tested with what: machines differ in the clients that they have."""
+    engines = ", ".join(engine.generation or "20.10" for engine in _ENGINES[_engines()])
+    terminalreporter.write_line(
+        f"docker clients tested: {', '.join(_CLIENTS)}; engines of the lab: {engines}"
+    )
+
+
+def _engines() -> str:
+    return os.environ.get("SWARM_TEST_ENGINES", "")
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The lab, up, every engine healthy; the manager also listens on a unix socket."""
@@ -40,7 +60,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         return
     _remove_left_over()
     socket = tmp_path_factory.mktemp("lab") / "swarm.sock"
-    lab = Lab(f"{_PREFIX}{os.getpid()}", 3, manager_options=("-H", f"unix://{socket}"))
+    name = f"{_PREFIX}{os.getpid()}"
+    lab = Lab(name, _ENGINES[_engines()], manager_options=("-H", f"unix://{socket}"))
     try:
         lab.up()
     except LabError as exc:

@@ -143,7 +143,7 @@ def test_an_unknown_one(client: DockerClient) -> None:
 
 def test_a_container_must_run(client: DockerClient) -> None:
     stopped = client.containers.create("busybox")
-    with pytest.raises(APIError, match=f"Container {stopped.id} is not running") as caught:
+    with pytest.raises(APIError, match=f"[Cc]ontainer {stopped.id} is not running") as caught:
         stopped.exec_run("true")
     assert caught.value.status_code == 409
     paused = sleeper(client)

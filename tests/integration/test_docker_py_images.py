@@ -100,7 +100,7 @@ def test_tag_and_remove(client: DockerClient, lab: Lab) -> None:
 
 
 def test_a_tag_that_is_none(client: DockerClient) -> None:
-    with pytest.raises(APIError, match="repository name must be lowercase") as caught:
+    with pytest.raises(APIError, match=r"repository name .*must be lowercase") as caught:
         client.images.get("busybox").tag("Made:in:haste")
     assert caught.value.is_error()
 

@@ -34,8 +34,8 @@ GIGABYTE = 1 << 30
         ),
         pytest.param(
             {"dns": ["127.9.9.9"], "dns_search": ["lab.test"], "dns_opt": ["ndots:3"]},
-            ["cat", "/etc/resolv.conf"],
-            "search lab.test\nnameserver 127.9.9.9\noptions ndots:3\n", id="dns",
+            script("grep -v '^#' /etc/resolv.conf | grep . | sort"),
+            "nameserver 127.9.9.9\noptions ndots:3\nsearch lab.test\n", id="dns",
         ),
         pytest.param(
             {"ulimits": [Ulimit(name="nofile", soft=123, hard=456)]},
