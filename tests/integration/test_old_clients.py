@@ -20,7 +20,7 @@ from lab.cluster import Lab
 from lab.http import Answer
 
 HOSTS = ("dockerhost01", "dockerhost02")
-VERSIONS = ("1.24", "1.26", "1.30", "1.35", "1.39", "1.41")
+VERSIONS = ("1.24", "1.30", "1.39", "1.41")
 SCRIPT = "echo out; echo err >&2; read line; echo got $line; exit 3"
 
 
