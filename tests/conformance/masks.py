@@ -18,6 +18,7 @@ _TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b127\.\d+\.\d+\.\d+(:\d+)?", "<address>"),
         (r"\b1[79]2\.\d+\.\d+\.\d+", "<ip>"),
         (r"\b02:42(:[0-9a-f]{2}){4}\b", "<mac>"),
+        (r"\bof-(engine|manager)\b", "<side>"),
         (r"/\S*/(?=docker/|data/|\w+/daemon)\S*", "<place>"),
         (r"\b(Less than a second|About an? \w+|\d+ (second|minute)s?)( ago)?\b", "<age>"),
         (r"\bDocker/\d[\w.+~-]*", "Docker/<version>"),

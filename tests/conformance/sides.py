@@ -61,8 +61,9 @@ class Side:
     engines: tuple[Engine, ...]
     folder: Path
     """For the files of cases."""
-    registry: str
-    """``address:port`` of the lab's registry."""
+    repository: str
+    """Where its pushes go in the lab's registry: the sides push at the same time, and a registry
+    that gets the same layers of one repository twice at once refuses one of them."""
 
     def ask(
         self,
@@ -179,4 +180,5 @@ def both_sides(generation: str, folder: Path, name: str) -> Iterator[tuple[Side,
 def _side(lab: Lab, endpoint: str, engines: Sequence[Engine], folder: Path) -> Side:
     folder.mkdir()
     client = Cli(find().current_docker, f"tcp://{endpoint}", environment={"DOCKER_BUILDKIT": "0"})
-    return Side(Api(endpoint), client, tuple(engines), folder, lab.registry.endpoint)
+    repository = f"{lab.registry.endpoint}/of-{folder.name}"
+    return Side(Api(endpoint), client, tuple(engines), folder, repository)

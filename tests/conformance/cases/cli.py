@@ -19,14 +19,14 @@ from conformance.sides import Side
 def _cli(
     command: str, *, given: Given = nothing, stdin: bytes | None = None, any_order: bool = False
 ) -> None:
-    """Enter a command; ``{file}`` is a scratch file, ``{registry}`` the lab's."""
+    """Enter a command; ``{file}`` is a scratch file, ``{repository}`` the side's own."""
 
     def look(side: Side) -> object:
         given(side)
         file = side.folder / "file"
         file.write_text("text")
         words = [
-            word.replace("{file}", str(file)).replace("{registry}", side.registry)
+            word.replace("{file}", str(file)).replace("{repository}", side.repository)
             for word in shlex.split(command)
         ]
         seen = side.run(*words, stdin=stdin)
@@ -37,8 +37,8 @@ def _cli(
 
 
 def _tagged(side: Side) -> None:
-    """A name for busybox in the lab's registry."""
-    side.must("POST", f"/images/busybox/tag?repo={side.registry}/mine/copy")
+    """A name for busybox in the side's repository."""
+    side.must("POST", f"/images/busybox/tag?repo={side.repository}/copy")
 
 
 _cli("version --format {{.Server.Os}}")
@@ -109,7 +109,7 @@ _cli("save no/such")
 _cli("load -i {file}")
 _cli("import {file}")
 _cli("push localhost:1/nothing")
-_cli("push {registry}/mine/copy", given=_tagged)
+_cli("push {repository}/copy", given=_tagged)
 _cli("rmi no/such")
 _cli("rmi copy:1", given=copied)
 _cli("image prune -f")
