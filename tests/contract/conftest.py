@@ -1,12 +1,11 @@
 """One scripted engine with a container called ``web``, a manager over it, a client; a Consul.
 
-Each file starts its own manager; those that need more engines, or other ones, have fixtures of
-their own. The Consul is one for all files.
+Each file starts its own manager, over its own ``fleet``. The Consul is one for all files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,15 +25,21 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture(scope="module")
-def engines(engine: FakeEngine) -> Iterator[LoopThread]:
-    """The engine's own thread."""
-    with running_engines(engine) as thread:
+def fleet(engine: FakeEngine) -> Sequence[FakeEngine]:
+    """What the manager is over; files that need more engines, or other ones, have their own."""
+    return (engine,)
+
+
+@pytest.fixture(scope="module")
+def engines(fleet: Sequence[FakeEngine]) -> Iterator[LoopThread]:
+    """The engines' own thread."""
+    with running_engines(*fleet) as thread:
         yield thread
 
 
 @pytest.fixture(scope="module")
-def manager(engines: LoopThread, engine: FakeEngine) -> Iterator[RunningManager]:
-    with running_manager(engine) as manager:
+def manager(engines: LoopThread, fleet: Sequence[FakeEngine]) -> Iterator[RunningManager]:
+    with running_manager(*fleet) as manager:
         yield manager
 
 

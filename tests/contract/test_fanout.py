@@ -9,8 +9,7 @@ import pytest
 
 from tests.fakes.client import Client
 from tests.fakes.engine import Call, FakeEngine
-from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.manager import RunningManager
 
 pytestmark = pytest.mark.contract
 
@@ -18,25 +17,13 @@ ONE, TWO = "dockerhost01", "dockerhost02"
 
 
 @pytest.fixture(scope="module")
-def pair() -> tuple[FakeEngine, FakeEngine]:
+def fleet() -> tuple[FakeEngine, FakeEngine]:
     return FakeEngine(ONE, newest="1.52"), FakeEngine(TWO, newest="1.52")
 
 
-@pytest.fixture(scope="module")
-def engines(pair: tuple[FakeEngine, FakeEngine]) -> Iterator[LoopThread]:
-    with running_engines(*pair) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(engines: LoopThread, pair: tuple[FakeEngine, FakeEngine]) -> Iterator[RunningManager]:
-    with running_manager(*pair) as manager:
-        yield manager
-
-
 @pytest.fixture
-def client(manager: RunningManager, pair: tuple[FakeEngine, FakeEngine]) -> Iterator[Client]:
-    for engine in pair:
+def client(manager: RunningManager, fleet: tuple[FakeEngine, FakeEngine]) -> Iterator[Client]:
+    for engine in fleet:
         engine.forget_scripts()
         engine.volumes.clear()
     manager.settle()
@@ -55,9 +42,9 @@ def asked(engine: FakeEngine, start: str) -> list[str]:
     return [f"{a.method} {a.target}" for a in engine.asked if start in a.target]
 
 
-def test_df_in_its_new_shape(client: Client, pair: tuple[FakeEngine, FakeEngine]) -> None:
+def test_df_in_its_new_shape(client: Client, fleet: tuple[FakeEngine, FakeEngine]) -> None:
     usage = {"ContainerUsage": {"TotalCount": 2, "TotalSize": 5, "Items": [{"Id": "x"}]}}
-    for engine in pair:
+    for engine in fleet:
         engine.on(r"GET /system/df\?type=container&type=image&verbose=1", says(usage))
     answer = client.ask("GET", "/v1.52/system/df?type=container&type=image&verbose=1")
     assert answer.status == 200
@@ -65,55 +52,55 @@ def test_df_in_its_new_shape(client: Client, pair: tuple[FakeEngine, FakeEngine]
     assert answer.json() == {
         "ContainerUsage": {"TotalCount": 4, "TotalSize": 10, "Items": [{"Id": "x"}, {"Id": "x"}]}
     }
-    assert asked(pair[1], "/system/df")[-1].startswith("GET /v1.52/")
+    assert asked(fleet[1], "/system/df")[-1].startswith("GET /v1.52/")
 
 
-def test_a_read_tells_who_is_missing(client: Client, pair: tuple[FakeEngine, FakeEngine]) -> None:
-    pair[0].on(r"GET /system/df.*", says({"LayersSize": 7}))
-    pair[1].on(r"GET /system/df.*", says({"message": "a disk is broken"}, 500))
+def test_a_read_tells_who_is_missing(client: Client, fleet: tuple[FakeEngine, FakeEngine]) -> None:
+    fleet[0].on(r"GET /system/df.*", says({"LayersSize": 7}))
+    fleet[1].on(r"GET /system/df.*", says({"message": "a disk is broken"}, 500))
     answer = client.ask("GET", "/system/df")
     assert (answer.status, answer.json()) == (200, {"LayersSize": 7})
     assert answer.header("x-cluster-partial") == TWO
-    pair[0].on(r"GET /system/df.*", says({"message": "a disk is broken"}, 500))
+    fleet[0].on(r"GET /system/df.*", says({"message": "a disk is broken"}, 500))
     answer = client.ask("GET", "/system/df")
     assert (answer.status, answer.message) == (500, "a disk is broken")
 
 
 def test_a_write_fails_after_all_were_asked(
-    client: Client, pair: tuple[FakeEngine, FakeEngine]
+    client: Client, fleet: tuple[FakeEngine, FakeEngine]
 ) -> None:
-    pair[0].on(r"POST /volumes/prune.*", says({"message": "a prune is running"}, 409))
-    pair[1].on(r"POST /volumes/prune.*", says({"VolumesDeleted": None, "SpaceReclaimed": 1}))
+    fleet[0].on(r"POST /volumes/prune.*", says({"message": "a prune is running"}, 409))
+    fleet[1].on(r"POST /volumes/prune.*", says({"VolumesDeleted": None, "SpaceReclaimed": 1}))
     answer = client.ask("POST", "/volumes/prune")
     assert (answer.status, answer.message) == (409, f"{ONE}: a prune is running")
-    assert len(asked(pair[1], "/volumes/prune")) == 1
+    assert len(asked(fleet[1], "/volumes/prune")) == 1
 
 
 def test_an_engine_that_is_cut_off_in_a_write(
-    client: Client, pair: tuple[FakeEngine, FakeEngine]
+    client: Client, fleet: tuple[FakeEngine, FakeEngine]
 ) -> None:
     async def cut(call: Call) -> None:
         call.cut()
 
-    pair[0].on(r"POST /build/prune.*", cut)
-    pair[1].on(r"POST /build/prune.*", says({"CachesDeleted": ["x"], "SpaceReclaimed": 1}))
+    fleet[0].on(r"POST /build/prune.*", cut)
+    fleet[1].on(r"POST /build/prune.*", says({"CachesDeleted": ["x"], "SpaceReclaimed": 1}))
     answer = client.ask("POST", "/build/prune")
     assert answer.status == 500
     assert answer.message.startswith(f"{ONE}: ")
 
 
 def test_plugins_are_those_that_all_have(
-    client: Client, pair: tuple[FakeEngine, FakeEngine]
+    client: Client, fleet: tuple[FakeEngine, FakeEngine]
 ) -> None:
-    pair[0].on(r"GET /plugins\?.*", says([{"Name": "x"}, {"Name": "y"}]))
-    pair[1].on(r"GET /plugins\?.*", says([{"Name": "x"}]))
+    fleet[0].on(r"GET /plugins\?.*", says([{"Name": "x"}, {"Name": "y"}]))
+    fleet[1].on(r"GET /plugins\?.*", says([{"Name": "x"}]))
     answer = client.ask("GET", "/plugins?filters=%7B%7D")
     assert answer.json() == [{"Name": "x"}]
     assert answer.header("x-cluster-partial") == TWO
 
 
 def test_a_plugin_is_installed_everywhere(
-    client: Client, pair: tuple[FakeEngine, FakeEngine]
+    client: Client, fleet: tuple[FakeEngine, FakeEngine]
 ) -> None:
     bodies: list[bytes] = []
 
@@ -121,7 +108,7 @@ def test_a_plugin_is_installed_everywhere(
         bodies.append(await call.read_body())
         await call.chunked([b'{"status":"Pulling","id":"layer"}\n'])
 
-    for engine in pair:
+    for engine in fleet:
         engine.on(r"POST /plugins/pull\?remote=x&name=y", pull)
     answer = client.ask(
         "POST", "/plugins/pull?remote=x&name=y", body=b'[{"Name":"network","Value":["host"]}]'
@@ -136,31 +123,31 @@ def test_a_plugin_is_installed_everywhere(
 
 
 def test_a_plugins_name_reaches_the_engines_as_it_is(
-    client: Client, pair: tuple[FakeEngine, FakeEngine]
+    client: Client, fleet: tuple[FakeEngine, FakeEngine]
 ) -> None:
-    for engine in pair:
+    for engine in fleet:
         engine.on(r"POST /plugins/.*", says(None))
     assert client.ask("POST", "/plugins/reg:5000/a/b:1/enable?timeout=3").status == 200
-    for engine in pair:
+    for engine in fleet:
         assert asked(engine, "/enable")[-1].endswith("/plugins/reg:5000/a/b:1/enable?timeout=3")
     assert client.ask("DELETE", "/plugins/..%2Fcontainers%2Fx").status == 404
-    assert asked(pair[0], "containers/x") == []
+    assert asked(fleet[0], "containers/x") == []
 
 
 @pytest.mark.parametrize("verb", ["enable", "disable"])
 def test_an_older_client_may_call_the_body_that_it_does_not_send_text(
-    client: Client, pair: tuple[FakeEngine, FakeEngine], verb: str
+    client: Client, fleet: tuple[FakeEngine, FakeEngine], verb: str
 ) -> None:
-    for engine in pair:
+    for engine in fleet:
         engine.on(rf"POST /plugins/x/{verb}\?", says(None))
     answer = client.ask("POST", f"/plugins/x/{verb}", b"", "Content-Type: text/plain")
     assert answer.status == 200
 
 
 def test_a_global_volume_is_removed_once_for_all(
-    client: Client, manager: RunningManager, pair: tuple[FakeEngine, FakeEngine]
+    client: Client, manager: RunningManager, fleet: tuple[FakeEngine, FakeEngine]
 ) -> None:
-    for engine in pair:
+    for engine in fleet:
         engine.volumes.append({"Name": "nfs", "Driver": "nfs", "Scope": "global"})
     manager.settle()
     assert [v["Name"] for v in client.ask("GET", "/volumes").json()["Volumes"]] == ["nfs"]
@@ -168,23 +155,23 @@ def test_a_global_volume_is_removed_once_for_all(
     async def gone(call: Call) -> None:
         await call.answer(204)
 
-    pair[0].on(r"DELETE /volumes/nfs.*", gone)
-    pair[1].on(r"DELETE /volumes/nfs.*", says({"message": "get nfs: no such volume"}, 404))
+    fleet[0].on(r"DELETE /volumes/nfs.*", gone)
+    fleet[1].on(r"DELETE /volumes/nfs.*", says({"message": "get nfs: no such volume"}, 404))
     assert client.ask("DELETE", "/volumes/nfs").status == 204
 
 
 def test_a_volumes_home_is_asked_in_the_clients_version(
-    client: Client, manager: RunningManager, pair: tuple[FakeEngine, FakeEngine]
+    client: Client, manager: RunningManager, fleet: tuple[FakeEngine, FakeEngine]
 ) -> None:
     row = {"Name": "data", "Driver": "local", "Scope": "local", "New": {"a": 1}}
-    pair[1].volumes.append(row)
+    fleet[1].volumes.append(row)
     manager.settle()
-    pair[1].on(r"GET /volumes/data", says({**row, "Status": {"x": "y"}}))
+    fleet[1].on(r"GET /volumes/data", says({**row, "Status": {"x": "y"}}))
     answer = client.ask("GET", "/v1.41/volumes/data").json()
     assert answer["Node"]["Name"] == TWO
     assert (answer["New"], answer["Status"]) == ({"a": 1}, {"x": "y"})
-    assert asked(pair[1], "/volumes/data") == ["GET /v1.41/volumes/data"]
-    assert asked(pair[0], "/volumes/data") == []
+    assert asked(fleet[1], "/volumes/data") == ["GET /v1.41/volumes/data"]
+    assert asked(fleet[0], "/volumes/data") == []
 
 
 @pytest.mark.parametrize(

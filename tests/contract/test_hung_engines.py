@@ -18,7 +18,7 @@ from master.operations import patience
 from tests.fakes.client import Client, until
 from tests.fakes.engine import WEB_ID, Call, FakeEngine
 from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.manager import RunningManager, running_manager
 
 pytestmark = pytest.mark.contract
 
@@ -39,40 +39,28 @@ def _in_a_hurry() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def pair() -> list[FakeEngine]:
+def fleet() -> list[FakeEngine]:
     """The first one has ``app:1``; each has a container called ``web`` or ``cache``."""
-    pair = [FakeEngine("dockerhost01", images=[ROW]), FakeEngine("dockerhost02")]
-    pair[0].add_container(WEB_ID, "web")
-    pair[1].add_container("d" * 64, "cache")
-    return pair
-
-
-@pytest.fixture(scope="module")
-def engines(pair: list[FakeEngine]) -> Iterator[LoopThread]:
-    with running_engines(*pair) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(engines: LoopThread, pair: list[FakeEngine]) -> Iterator[RunningManager]:
-    with running_manager(*pair) as manager:
-        yield manager
+    fleet = [FakeEngine("dockerhost01", images=[ROW]), FakeEngine("dockerhost02")]
+    fleet[0].add_container(WEB_ID, "web")
+    fleet[1].add_container("d" * 64, "cache")
+    return fleet
 
 
 @pytest.fixture
 def client(
-    manager: RunningManager, pair: list[FakeEngine], engines: LoopThread
+    manager: RunningManager, fleet: list[FakeEngine], engines: LoopThread
 ) -> Iterator[Client]:
-    for engine in pair:
+    for engine in fleet:
         engine.forget_scripts()
         engine.on("POST /(images/create|images/load|plugins/pull).*", done)
         engine.on("GET /images/.*/get", saved)
-    pair[1].on("POST /containers/create.*", lacks_image)
+    fleet[1].on("POST /containers/create.*", lacks_image)
     with manager.connect() as client:
         yield client
-    for engine in pair:
+    for engine in fleet:
         engines.call(engine.wake)
-    manager.wait_healthy(*pair)
+    manager.wait_healthy(*fleet)
 
 
 async def done(call: Call) -> None:
@@ -106,9 +94,9 @@ def lines(body: bytes) -> list[dict[str, Any]]:
     "path", ["/images/create?fromImage=app&tag=2", "/images/load", "/plugins/pull?remote=x"]
 )
 def test_one_that_hangs_in_the_middle_is_told_of_when_the_others_are_done(
-    client: Client, pair: list[FakeEngine], path: str
+    client: Client, fleet: list[FakeEngine], path: str
 ) -> None:
-    pair[1].on("POST /(images/create|images/load|plugins/pull).*", hangs)
+    fleet[1].on("POST /(images/create|images/load|plugins/pull).*", hangs)
     answer = client.ask("POST", path, b"[]")
     assert (answer.status, answer.whole) == (200, True)
     *told, last = lines(answer.body)
@@ -117,8 +105,8 @@ def test_one_that_hangs_in_the_middle_is_told_of_when_the_others_are_done(
     assert last["error"] == "dockerhost02: the engine did not answer in time"
 
 
-def test_an_import_that_hangs_is_told(client: Client, pair: list[FakeEngine]) -> None:
-    for engine in pair:
+def test_an_import_that_hangs_is_told(client: Client, fleet: list[FakeEngine]) -> None:
+    for engine in fleet:
         engine.on("POST /images/create.*", hangs)
     answer = client.ask("POST", "/images/create?fromSrc=-", b"tar")
     assert (answer.status, answer.whole) == (200, True)
@@ -128,9 +116,9 @@ def test_an_import_that_hangs_is_told(client: Client, pair: list[FakeEngine]) ->
 
 
 def test_a_build_that_hangs_is_told_as_one_that_failed(
-    client: Client, pair: list[FakeEngine]
+    client: Client, fleet: list[FakeEngine]
 ) -> None:
-    pair[1].on("POST /build.*", hangs)
+    fleet[1].on("POST /build.*", hangs)
     arguments = json.dumps({"constraint:node": "=dockerhost02"}).replace('"', "%22")
     answer = client.ask("POST", f"/build?buildargs={arguments.replace(' ', '')}", b"tar")
     assert (answer.status, answer.whole) == (200, True)
@@ -146,10 +134,10 @@ def create(client: Client, query: str = "") -> None:
 
 @pytest.mark.parametrize("which", [0, 1], ids=["source", "target"])
 def test_a_copy_that_hangs_does_not_hold_up_its_create(
-    client: Client, pair: list[FakeEngine], which: int
+    client: Client, fleet: list[FakeEngine], which: int
 ) -> None:
-    pair[which].on(["GET /images/.*/get", "POST /images/load.*"][which], hangs)
-    pair[1].on("POST /images/create.*", lacks_image)  # it is in no registry
+    fleet[which].on(["GET /images/.*/get", "POST /images/load.*"][which], hangs)
+    fleet[1].on("POST /images/create.*", lacks_image)  # it is in no registry
     create(client)
     answer = client.answer()
     assert answer.status == 500
@@ -157,9 +145,9 @@ def test_a_copy_that_hangs_does_not_hold_up_its_create(
 
 
 def test_a_pull_that_hangs_does_not_hold_up_its_create(
-    client: Client, pair: list[FakeEngine]
+    client: Client, fleet: list[FakeEngine]
 ) -> None:
-    pair[1].on("POST /images/create.*", hangs)
+    fleet[1].on("POST /images/create.*", hangs)
     create(client, "?platform=linux/amd64")
     answer = client.answer()
     assert answer.status == 500
@@ -167,7 +155,7 @@ def test_a_pull_that_hangs_does_not_hold_up_its_create(
 
 
 def test_what_still_speaks_goes_on_though_its_engine_answers_no_ping(
-    client: Client, pair: list[FakeEngine], manager: RunningManager
+    client: Client, fleet: list[FakeEngine], manager: RunningManager
 ) -> None:
     async def busy(call: Call) -> None:
         await call.read_body()
@@ -178,16 +166,16 @@ def test_what_still_speaks_goes_on_though_its_engine_answers_no_ping(
             await call.send(b"%x\r\n%s\r\n" % (len(LINE), LINE))
         await call.send(b"0\r\n\r\n")
 
-    pair[1].on("POST /images/create.*", busy)
+    fleet[1].on("POST /images/create.*", busy)
     client.request("POST", "/images/create?fromImage=app&tag=2", b"")
-    until(lambda: not manager._is_healthy(pair[1].address), "it is taken to be lost")
+    until(lambda: not manager._is_healthy(fleet[1].address), "it is taken to be lost")
     answer = client.answer()
     assert (answer.status, answer.whole) == (200, True)
     assert not any("error" in line for line in lines(answer.body))
 
 
 def test_what_is_only_passed_on_waits_for_its_engine(
-    client: Client, pair: list[FakeEngine], manager: RunningManager, engines: LoopThread
+    client: Client, fleet: list[FakeEngine], manager: RunningManager, engines: LoopThread
 ) -> None:
     async def logs(call: Call) -> None:
         await call.chunked([b"one"], end=False)
@@ -195,19 +183,19 @@ def test_what_is_only_passed_on_waits_for_its_engine(
         await call.engine._awake.wait()
         await call.send(b"3\r\ntwo\r\n0\r\n\r\n")
 
-    pair[1].on("GET /containers/.*/logs.*", logs)
+    fleet[1].on("GET /containers/.*/logs.*", logs)
     client.request("GET", "/containers/cache/logs?follow=1&stdout=1")
-    until(lambda: not manager._is_healthy(pair[1].address), "it is taken to be lost")
-    silence = manager.fleet._keepers[pair[1].address]._silence
+    until(lambda: not manager._is_healthy(fleet[1].address), "it is taken to be lost")
+    silence = manager.fleet._keepers[fleet[1].address]._silence
     first = silence._timer
     until(lambda: silence._timer is not first, "the grace is over")
-    engines.call(pair[1].wake)
+    engines.call(fleet[1].wake)
     answer = client.answer()
     assert (answer.body, answer.whole) == (b"onetwo", True)
 
 
 def test_calls_that_wait_at_once_count_one_failure_and_cut_nothing(
-    pair: list[FakeEngine], engines: LoopThread, monkeypatch: pytest.MonkeyPatch
+    fleet: list[FakeEngine], engines: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An engine that stalls for a moment has not failed three times in a row."""
 
@@ -221,25 +209,25 @@ def test_calls_that_wait_at_once_count_one_failure_and_cut_nothing(
     monkeypatch.setattr(patience, "_PROBE_DEADLINE_S", 0.5)
     for name, seconds in (("PING_INTERVAL_S", 3.0), ("PING_DEADLINE_S", 2.5)):
         monkeypatch.setattr(health, name, seconds)
-    for engine in pair:
+    for engine in fleet:
         engine.forget_scripts()
-    pair[1].on("POST /containers/cache/stop.*", slow)
-    with running_manager(*pair) as manager, ExitStack() as stack:
+    fleet[1].on("POST /containers/cache/stop.*", slow)
+    with running_manager(*fleet) as manager, ExitStack() as stack:
         stopping, *creating = [stack.enter_context(manager.connect()) for _ in range(5)]
         stopping.request("POST", "/containers/cache/stop", b"")
-        until(lambda: not pair[1]._awake.is_set(), "it stalls")
+        until(lambda: not fleet[1]._awake.is_set(), "it stalls")
         for client in creating:
             create(client)
         for client in creating:
             assert client.answer().status == 500  # given up, as before: another node is asked
-        assert manager._is_healthy(pair[1].address)
-        engines.call(pair[1].wake)
+        assert manager._is_healthy(fleet[1].address)
+        engines.call(fleet[1].wake)
         assert stopping.answer().status == 204
 
 
 @pytest.mark.usefixtures("engines")
 def test_an_engine_that_is_lost_before_it_is_accepted_says_why(
-    pair: list[FakeEngine], caplog: pytest.LogCaptureFixture
+    fleet: list[FakeEngine], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its containers are inspected when it is already half trusted."""
 
@@ -247,14 +235,14 @@ def test_an_engine_that_is_lost_before_it_is_accepted_says_why(
         call.cut()
 
     def error() -> str:
-        found = manager.thread.call(manager.fleet.state.engine, pair[0].address)
+        found = manager.thread.call(manager.fleet.state.engine, fleet[0].address)
         return "" if found is None or found.is_healthy else found.error
 
-    pair[0].on("GET /containers/.*/json", cuts)
-    with running_manager(*pair, healthy=False) as manager:
-        manager.wait_healthy(pair[1])
+    fleet[0].on("GET /containers/.*/json", cuts)
+    with running_manager(*fleet, healthy=False) as manager:
+        manager.wait_healthy(fleet[1])
         until(lambda: bool(error()), "its error is shown")
         assert error() == "the engine closed the connection"
-        pair[0].forget_scripts()
-        manager.wait_healthy(pair[0])
+        fleet[0].forget_scripts()
+        manager.wait_healthy(fleet[0])
     assert "it starts again" not in caplog.text

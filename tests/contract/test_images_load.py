@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.client import Client, until
 from tests.fakes.engine import Call, FakeEngine
 from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.manager import RunningManager, running_manager
 from tests.fakes.usage import unnamed_files
 
 pytestmark = pytest.mark.contract
@@ -23,28 +23,15 @@ APP = "sha256:" + "a" * 64
 
 
 @pytest.fixture(scope="module")
-def engines() -> list[FakeEngine]:
-    return [FakeEngine(name=f"dockerhost0{number}") for number in (1, 2)]
-
-
-@pytest.fixture(scope="module")
-def thread(engines: list[FakeEngine]) -> Iterator[LoopThread]:
-    engines[0].images = [
-        {"Id": APP, "RepoTags": ["app:1"], "RepoDigests": [], "Created": 1, "ParentId": ""}
-    ]
-    with running_engines(*engines) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(thread: LoopThread, engines: list[FakeEngine]) -> Iterator[RunningManager]:
-    with running_manager(*engines) as manager:
-        yield manager
+def fleet() -> list[FakeEngine]:
+    """Two engines; the first one has ``app:1``."""
+    row = {"Id": APP, "RepoTags": ["app:1"], "RepoDigests": [], "Created": 1, "ParentId": ""}
+    return [FakeEngine("dockerhost01", images=[row]), FakeEngine("dockerhost02")]
 
 
 @pytest.fixture
-def client(manager: RunningManager, engines: list[FakeEngine]) -> Iterator[Client]:
-    for engine in engines:
+def client(manager: RunningManager, fleet: list[FakeEngine]) -> Iterator[Client]:
+    for engine in fleet:
         engine.forget_scripts()
         engine.on("POST /images/load.*", loaded)
     with manager.connect() as client:
@@ -84,63 +71,63 @@ def load(client: Client, size: int = MB) -> tuple[int, list[dict[str, object]]]:
     return answer.status, [json.loads(line) for line in answer.body.splitlines()]
 
 
-def bodies(engines: list[FakeEngine]) -> list[bytes]:
+def bodies(fleet: list[FakeEngine]) -> list[bytes]:
     return [
         asked.body
-        for engine in engines
+        for engine in fleet
         for asked in engine.asked
         if asked.path.endswith("/images/load")
     ]
 
 
-def test_every_engine_gets_every_byte(client: Client, engines: list[FakeEngine]) -> None:
+def test_every_engine_gets_every_byte(client: Client, fleet: list[FakeEngine]) -> None:
     body = bytes(range(256)) * 20_000
     answer = client.ask("POST", "/images/load?quiet=1", body)
     assert answer.status == 200
     assert answer.body.count(b"Loaded image: app:1") == 1
-    assert bodies(engines) == [body, body]
+    assert bodies(fleet) == [body, body]
 
 
 @pytest.mark.parametrize("script", [cut, fail_late], ids=["dies", "fails-late"])
-def test_one_engine_fails(client: Client, engines: list[FakeEngine], script: object) -> None:
-    engines[1].on("POST /images/load.*", script)  # type: ignore[arg-type]
+def test_one_engine_fails(client: Client, fleet: list[FakeEngine], script: object) -> None:
+    fleet[1].on("POST /images/load.*", script)  # type: ignore[arg-type]
     status, lines = load(client, 4 * MB)
     assert status == 200
     assert lines[0] == {"stream": "Loaded image: app:1\n"}
     assert str(lines[-1]["error"]).startswith("dockerhost02: ")
 
 
-def test_all_refuse_with_their_own_words(client: Client, engines: list[FakeEngine]) -> None:
-    for engine in engines:
+def test_all_refuse_with_their_own_words(client: Client, fleet: list[FakeEngine]) -> None:
+    for engine in fleet:
         engine.on("POST /images/load.*", refuse)
     answer = client.ask("POST", "/images/load", b"x" * 100)
     assert (answer.status, answer.message) == (500, "no space left on device")
 
 
 def test_a_slow_engine_does_not_hold_up_the_client(
-    client: Client, engines: list[FakeEngine], thread: LoopThread
+    client: Client, fleet: list[FakeEngine], engines: LoopThread
 ) -> None:
-    gate = thread.call(asyncio.Event)
+    gate = engines.call(asyncio.Event)
 
     async def slow(call: Call) -> None:
         await gate.wait()
         await loaded(call)
 
-    engines[1].on("POST /images/load.*", slow)
+    fleet[1].on("POST /images/load.*", slow)
     open_before = spools()
     client.request("POST", "/images/load", b"x" * (8 * MB))  # all of it is taken
     until(lambda: spools() == open_before + 1, "it is kept on disk")
-    thread.call(gate.set)
+    engines.call(gate.set)
     assert client.answer().status == 200
     until(lambda: spools() == open_before, "the disk is given back")
-    assert [len(body) for body in bodies(engines)] == [8 * MB, 8 * MB]
+    assert [len(body) for body in bodies(fleet)] == [8 * MB, 8 * MB]
 
 
 def test_one_engine_gets_the_body_as_it_comes(
-    client: Client, engines: list[FakeEngine], thread: LoopThread
+    client: Client, fleet: list[FakeEngine], engines: LoopThread
 ) -> None:
     """Nothing is put on the manager's disk for it."""
-    begun = thread.call(asyncio.Event)
+    begun = engines.call(asyncio.Event)
 
     async def slow(call: Call) -> None:
         await call.reader.readexactly(MB)
@@ -150,9 +137,9 @@ def test_one_engine_gets_the_body_as_it_comes(
         call.body_read = True
         await call.chunked([b'{"stream":"Loaded image: app:1\\n"}\r\n'])
 
-    engines[0].on("POST /images/load.*", slow)
+    fleet[0].on("POST /images/load.*", slow)
     before = spools()
-    with running_manager(engines[0]) as alone, alone.connect() as sender:
+    with running_manager(fleet[0]) as alone, alone.connect() as sender:
         sender.request("POST", "/images/load", None, f"Content-Length: {4 * MB}")
         sender.send(b"x" * (2 * MB))
         until(begun.is_set, "the engine has some of it")
@@ -162,7 +149,7 @@ def test_one_engine_gets_the_body_as_it_comes(
 
 
 def test_no_place_for_a_body_is_told_in_dockers_form(
-    client: Client, engines: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    client: Client, fleet: list[FakeEngine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     answer = client.ask("POST", "/images/load", b"x" * 1000)
@@ -171,11 +158,11 @@ def test_no_place_for_a_body_is_told_in_dockers_form(
         "the manager can't keep the body: No such file or directory"
         f" (its TMPDIR is {tmp_path}/nowhere)"
     )
-    assert bodies(engines) == []
+    assert bodies(fleet) == []
 
 
 def test_three_hundred_clients_that_leave_leave_nothing(
-    manager: RunningManager, client: Client, engines: list[FakeEngine]
+    manager: RunningManager, client: Client, fleet: list[FakeEngine]
 ) -> None:
     load(client)
     open_before = spools()
@@ -193,13 +180,13 @@ def test_three_hundred_clients_that_leave_leave_nothing(
         lambda: len(manager.thread.call(asyncio.all_tasks, manager.thread.loop)) <= len(before) + 2,
         "tasks have ended",
     )
-    for engine in engines:
+    for engine in fleet:
         until(lambda e=engine: manager.pool(e).open_connections <= 5, "connections are closed")
     assert load(client)[0] == 200
-    assert not any(body and body != b"x" * MB for body in bodies(engines))
+    assert not any(body and body != b"x" * MB for body in bodies(fleet))
 
 
-# Copies between engines, by way of GET /images/get
+# Copies between fleet, by way of GET /images/get
 
 
 async def saved(call: Call) -> None:
@@ -212,28 +199,28 @@ async def half_saved(call: Call) -> None:
 
 
 def test_what_one_engine_lacks_is_copied_to_it(
-    client: Client, engines: list[FakeEngine], manager: RunningManager
+    client: Client, fleet: list[FakeEngine], manager: RunningManager
 ) -> None:
     more = {"Id": "sha256:" + "b" * 64, "RepoDigests": [], "Created": 1, "ParentId": ""}
-    engines[1].images = [{**more, "RepoTags": ["one:1", "two:1"]}]
+    fleet[1].images = [{**more, "RepoTags": ["one:1", "two:1"]}]
     manager.settle()
-    engines[0].on("GET /images/app:1/get", saved)
-    engines[1].on("GET /images/get.*", saved)
+    fleet[0].on("GET /images/app:1/get", saved)
+    fleet[1].on("GET /images/get.*", saved)
     answer = client.ask("GET", "/images/get?names=one:1&names=two:1&names=app:1")
     assert (answer.status, answer.body) == (200, b"tar of app" * 3)
-    assert bodies(engines[1:]) == [b"tar of app" * 3]
-    assert bodies(engines[:1]) == []
+    assert bodies(fleet[1:]) == [b"tar of app" * 3]
+    assert bodies(fleet[:1]) == []
 
 
 @pytest.mark.parametrize("script", [half_saved, refuse], ids=["dies", "refuses"])
 def test_a_copy_that_fails_is_told(
-    client: Client, engines: list[FakeEngine], manager: RunningManager, script: object
+    client: Client, fleet: list[FakeEngine], manager: RunningManager, script: object
 ) -> None:
     more = {"Id": "sha256:" + "b" * 64, "RepoDigests": [], "Created": 1, "ParentId": ""}
-    engines[1].images = [{**more, "RepoTags": ["one:1", "two:1"]}]
+    fleet[1].images = [{**more, "RepoTags": ["one:1", "two:1"]}]
     manager.settle()
-    engines[0].on("GET /images/app:1/get", script)  # type: ignore[arg-type]
+    fleet[0].on("GET /images/app:1/get", script)  # type: ignore[arg-type]
     answer = client.ask("GET", "/images/get?names=one:1&names=two:1&names=app:1")
     assert answer.status == 500
     assert "app:1 from dockerhost01 to dockerhost02" in answer.message
-    assert [body for body in bodies(engines) if body] == []
+    assert [body for body in bodies(fleet) if body] == []

@@ -11,8 +11,7 @@ import pytest
 from master.errors import ManagerError
 from tests.fakes.client import Answer, Client
 from tests.fakes.engine import Call, FakeEngine
-from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.manager import RunningManager
 
 pytestmark = pytest.mark.contract
 
@@ -24,27 +23,15 @@ ODD_NAME = "b d é"
 
 
 @pytest.fixture(scope="module")
-def pair() -> tuple[FakeEngine, FakeEngine]:
+def fleet() -> tuple[FakeEngine, FakeEngine]:
     volumes = [{"Name": name, "Driver": "x", "Scope": "local"} for name in ("data", ODD_NAME)]
     one = FakeEngine(ONE, images=[IMAGE], networks=[NETWORK], volumes=volumes)
     return one, FakeEngine(TWO, images=[IMAGE])
 
 
-@pytest.fixture(scope="module")
-def engines(pair: tuple[FakeEngine, FakeEngine]) -> Iterator[LoopThread]:
-    with running_engines(*pair) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(engines: LoopThread, pair: tuple[FakeEngine, FakeEngine]) -> Iterator[RunningManager]:
-    with running_manager(*pair) as manager:
-        yield manager
-
-
 @pytest.fixture
-def client(manager: RunningManager, pair: tuple[FakeEngine, FakeEngine]) -> Iterator[Client]:
-    for engine in pair:
+def client(manager: RunningManager, fleet: tuple[FakeEngine, FakeEngine]) -> Iterator[Client]:
+    for engine in fleet:
         engine.forget_scripts()
     with manager.connect() as client:
         yield client
@@ -63,34 +50,34 @@ IMAGE_PRUNE = pytest.param("POST", "/images/prune", None, id="image-prune")
     ("method", "path", "body"), [INSPECT, PRUNE, MIRROR, OWN, CREATE, RMI, IMAGE_PRUNE]
 )
 def test_an_answer_that_is_not_json_fails_the_call_in_words(
-    client: Client, pair: tuple[FakeEngine, FakeEngine], method: str, path: str, body: Any
+    client: Client, fleet: tuple[FakeEngine, FakeEngine], method: str, path: str, body: Any
 ) -> None:
-    answer = ask(client, pair, method, path, body, b"<html>a proxy's page</html>")
+    answer = ask(client, fleet, method, path, body, b"<html>a proxy's page</html>")
     assert answer.status == 500
     assert answer.message.endswith("the answer is not JSON")
 
 
 @pytest.mark.parametrize(("method", "path", "body"), [INSPECT, PRUNE, MIRROR, OWN, CREATE])
 def test_an_answer_that_is_no_object_fails_the_call_in_words(
-    client: Client, pair: tuple[FakeEngine, FakeEngine], method: str, path: str, body: Any
+    client: Client, fleet: tuple[FakeEngine, FakeEngine], method: str, path: str, body: Any
 ) -> None:
-    answer = ask(client, pair, method, path, body, b"[1]")
+    answer = ask(client, fleet, method, path, body, b"[1]")
     assert answer.status == 500
     assert answer.message.endswith("the answer is not an object")
 
 
 @pytest.mark.parametrize(("method", "path", "body"), [MIRROR, OWN, CREATE])
 def test_what_was_made_has_to_have_an_id(
-    client: Client, pair: tuple[FakeEngine, FakeEngine], method: str, path: str, body: Any
+    client: Client, fleet: tuple[FakeEngine, FakeEngine], method: str, path: str, body: Any
 ) -> None:
-    answer = ask(client, pair, method, path, body, b"{}")
+    answer = ask(client, fleet, method, path, body, b"{}")
     assert answer.status == 500
     assert answer.message.endswith(f"node {ONE} answered a create without an Id")
 
 
 def ask(
     client: Client,
-    pair: tuple[FakeEngine, FakeEngine],
+    fleet: tuple[FakeEngine, FakeEngine],
     method: str,
     path: str,
     body: Any,
@@ -101,19 +88,19 @@ def ask(
     async def odd(call: Call) -> None:
         await call.answer(200, said)
 
-    for engine in pair:
+    for engine in fleet:
         engine.on(f"{method} /(images|networks|containers)/(?!json).*", odd)
     return client.ask(method, path, json.dumps(body).encode() if body else b"")
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_a_volume_may_be_called_what_its_plugin_likes(
-    client: Client, pair: tuple[FakeEngine, FakeEngine], method: str
+    client: Client, fleet: tuple[FakeEngine, FakeEngine], method: str
 ) -> None:
     async def there(call: Call) -> None:
-        await call.json(pair[0].volumes[1])
+        await call.json(fleet[0].volumes[1])
 
-    pair[0].on(f"{method} /volumes/b%20d%20%C3%A9.*", there)
+    fleet[0].on(f"{method} /volumes/b%20d%20%C3%A9.*", there)
     answer = client.ask(method, "/volumes/b%20d%20%C3%A9")
     assert answer.status == (200 if method == "GET" else 204)
 
@@ -132,12 +119,12 @@ def test_an_engine_that_leaves_in_this_moment_is_named(
 
 
 def test_a_silent_engine_is_called_by_its_nodes_name(
-    client: Client, pair: tuple[FakeEngine, FakeEngine]
+    client: Client, fleet: tuple[FakeEngine, FakeEngine]
 ) -> None:
     async def cut(call: Call) -> None:
         call.cut()
 
-    pair[0].on("GET /volumes/data", cut)
+    fleet[0].on("GET /volumes/data", cut)
     answer = client.ask("GET", "/volumes/data")
     assert answer.status == 500
     assert answer.message.startswith(f"node {ONE} does not answer: ")

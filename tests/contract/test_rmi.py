@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.client import Client, until
 from tests.fakes.engine import Call, FakeEngine
 from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.manager import RunningManager
 
 pytestmark = pytest.mark.contract
 
@@ -19,32 +19,20 @@ ENDED = {"Status": "exited", "Running": False, "StartedAt": "2026-01-02T03:04:06
 
 
 @pytest.fixture(scope="module")
-def trio() -> list[FakeEngine]:
+def fleet() -> list[FakeEngine]:
     """The first has a stopped container of the image, the second a running one, the third none."""
-    trio = [FakeEngine(f"dockerhost0{number}", images=[IMAGE]) for number in (1, 2, 3)]
-    trio[0].add_container("1" * 64, "ended", Image=ID, State=ENDED)
-    trio[1].add_container("2" * 64, "web", Image=ID)
-    return trio
-
-
-@pytest.fixture(scope="module")
-def engines(trio: list[FakeEngine]) -> Iterator[LoopThread]:
-    with running_engines(*trio) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(engines: LoopThread, trio: list[FakeEngine]) -> Iterator[RunningManager]:
-    with running_manager(*trio) as manager:
-        yield manager
+    fleet = [FakeEngine(f"dockerhost0{number}", images=[IMAGE]) for number in (1, 2, 3)]
+    fleet[0].add_container("1" * 64, "ended", Image=ID, State=ENDED)
+    fleet[1].add_container("2" * 64, "web", Image=ID)
+    return fleet
 
 
 @pytest.fixture
-def client(manager: RunningManager, trio: list[FakeEngine]) -> Iterator[Client]:
-    for engine in trio:
+def client(manager: RunningManager, fleet: list[FakeEngine]) -> Iterator[Client]:
+    for engine in fleet:
         engine.forget_scripts()
         engine.on("DELETE /images/.*", removed)
-    trio[1].on(r"DELETE /images/sha256:.*", refused)
+    fleet[1].on(r"DELETE /images/sha256:.*", refused)
     with manager.connect() as client:
         yield client
 
@@ -61,28 +49,28 @@ def asked(engine: FakeEngine) -> int:
     return sum(a.method == "DELETE" for a in engine.asked)
 
 
-def test_what_runs_anywhere_is_removed_nowhere(client: Client, trio: list[FakeEngine]) -> None:
+def test_what_runs_anywhere_is_removed_nowhere(client: Client, fleet: list[FakeEngine]) -> None:
     """Force removes a stopped container's image, and not a running one's."""
     answer = client.ask("DELETE", f"/images/{ID}?force=1")
     assert (answer.status, answer.message) == (
         409,
         "conflict: image is being used by running container 222",
     )
-    assert [asked(engine) for engine in trio] == [0, 1, 0]
+    assert [asked(engine) for engine in fleet] == [0, 1, 0]
 
 
 def test_who_can_not_be_asked_is_named(
-    client: Client, manager: RunningManager, engines: LoopThread, trio: list[FakeEngine]
+    client: Client, manager: RunningManager, engines: LoopThread, fleet: list[FakeEngine]
 ) -> None:
-    engines.run(trio[2].stop())
+    engines.run(fleet[2].stop())
     try:
         until(lambda: "dockerhost03" not in healthy(manager), "the loss of an engine")
         answer = client.ask("DELETE", "/images/app:1?force=1")
         assert (answer.status, len(answer.json())) == (200, 2)
         assert answer.header("x-cluster-partial") == "dockerhost03"
     finally:
-        engines.run(trio[2].restart())
-        manager.wait_healthy(*trio)
+        engines.run(fleet[2].restart())
+        manager.wait_healthy(*fleet)
     assert client.ask("DELETE", "/images/app:1?force=1").header("x-cluster-partial") == ""
 
 

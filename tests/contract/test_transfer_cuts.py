@@ -16,7 +16,7 @@ import pytest
 from tests.fakes.client import Client, until
 from tests.fakes.engine import WEB_ID, Call, FakeEngine, Script
 from tests.fakes.loop import LoopThread
-from tests.fakes.manager import RunningManager, running_engines, running_manager
+from tests.fakes.manager import RunningManager
 from tests.fakes.usage import unnamed_files
 
 pytestmark = pytest.mark.contract
@@ -37,50 +37,38 @@ LINE = b'{"status":"Downloading","progressDetail":{"current":1,"total":2},"id":"
 
 
 @pytest.fixture(scope="module")
-def pair() -> list[FakeEngine]:
+def fleet() -> list[FakeEngine]:
     """The first one has ``app:1``, and a container: the second one is the scheduler's choice."""
-    pair = [FakeEngine("dockerhost01", images=[ROW]), FakeEngine("dockerhost02")]
-    pair[0].add_container(WEB_ID, "web")
-    return pair
-
-
-@pytest.fixture(scope="module")
-def engines(pair: list[FakeEngine]) -> Iterator[LoopThread]:
-    with running_engines(*pair) as thread:
-        yield thread
-
-
-@pytest.fixture(scope="module")
-def manager(engines: LoopThread, pair: list[FakeEngine]) -> Iterator[RunningManager]:
-    with running_manager(*pair) as manager:
-        yield manager
+    fleet = [FakeEngine("dockerhost01", images=[ROW]), FakeEngine("dockerhost02")]
+    fleet[0].add_container(WEB_ID, "web")
+    return fleet
 
 
 @pytest.fixture
-def client(manager: RunningManager, pair: list[FakeEngine]) -> Iterator[Client]:
+def client(manager: RunningManager, fleet: list[FakeEngine]) -> Iterator[Client]:
     """A connection; the engines do as they should, and nothing of it may be left."""
     _LOADED.clear()
-    for engine in pair:
+    for engine in fleet:
         engine.forget_scripts()
         engine.wake()
         engine.on("POST /images/create.*", pulled)
         engine.on("POST /images/load.*", loaded)
         engine.on("GET /images/.*/get", saved)
-        engine.on("POST /containers/create.*", made if engine is pair[0] else lacks_image)
-    manager.wait_healthy(*pair)
+        engine.on("POST /containers/create.*", made if engine is fleet[0] else lacks_image)
+    manager.wait_healthy(*fleet)
     tasks, bodies = manager.thread.task_count(), len(unnamed_files())
     with manager.connect() as client:
         yield client
-    manager.wait_healthy(*pair)
-    until(lambda: busy(manager, pair) == 0, "no connection to an engine is left")
+    manager.wait_healthy(*fleet)
+    until(lambda: busy(manager, fleet) == 0, "no connection to an engine is left")
     until(lambda: reserved(manager) == 0, "no place is left")
     until(lambda: manager.thread.task_count() <= tasks, "no task is left")
     until(lambda: len(unnamed_files()) <= bodies, "no body is left")
 
 
-def busy(manager: RunningManager, pair: list[FakeEngine]) -> int:
+def busy(manager: RunningManager, fleet: list[FakeEngine]) -> int:
     """Connections that carry a request; each engine's events have one of their own."""
-    pools = [manager.pool(engine) for engine in pair]
+    pools = [manager.pool(engine) for engine in fleet]
     return manager.thread.call(lambda: sum(len(pool._busy) for pool in pools) - len(pools))
 
 
@@ -154,10 +142,10 @@ def lines(body: bytes) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("said", CUTS)
 @pytest.mark.parametrize("path", ["/images/create?fromImage=app&tag=2", "/plugins/pull?remote=x"])
 def test_one_of_two_engines_dies(
-    client: Client, pair: list[FakeEngine], path: str, said: bytes
+    client: Client, fleet: list[FakeEngine], path: str, said: bytes
 ) -> None:
-    pair[0].on("POST /plugins/pull.*", pulled)
-    pair[1].on("POST /(images/create|plugins/pull).*", sends(said))
+    fleet[0].on("POST /plugins/pull.*", pulled)
+    fleet[1].on("POST /(images/create|plugins/pull).*", sends(said))
     answer = client.ask("POST", path, b"[]")
     assert (answer.status, answer.whole) == (200, True)
     *told, last = lines(answer.body)
@@ -172,8 +160,8 @@ def test_one_of_two_engines_dies(
 @pytest.mark.parametrize(
     "path", ["/images/create?fromImage=app&tag=2", "/images/load", "/images/create?fromSrc=-"]
 )
-def test_every_engine_dies(client: Client, pair: list[FakeEngine], path: str, said: bytes) -> None:
-    for engine in pair:
+def test_every_engine_dies(client: Client, fleet: list[FakeEngine], path: str, said: bytes) -> None:
+    for engine in fleet:
         engine.on("POST /images/(create|load).*", sends(said))
     answer = client.ask("POST", path, b"tar")
     assert answer.whole
@@ -198,7 +186,7 @@ def test_every_engine_dies(client: Client, pair: list[FakeEngine], path: str, sa
     ],
 )
 def test_a_client_that_leaves_ends_it_on_every_engine(
-    manager: RunningManager, client: Client, pair: list[FakeEngine], path: str, said: bytes
+    manager: RunningManager, client: Client, fleet: list[FakeEngine], path: str, said: bytes
 ) -> None:
     begun, over = [], []
 
@@ -209,7 +197,7 @@ def test_a_client_that_leaves_ends_it_on_every_engine(
         await call.reader.read()
         over.append(call)
 
-    for engine in pair:
+    for engine in fleet:
         engine.on("POST /(images/create|images/load|plugins/pull).*", endless)
     count = 1 if "fromSrc" in path else 2
     with manager.connect() as leaving:
@@ -220,17 +208,17 @@ def test_a_client_that_leaves_ends_it_on_every_engine(
 
 
 def test_an_engine_that_hangs_is_told_of_while_the_others_go_on(
-    client: Client, pair: list[FakeEngine], engines: LoopThread
+    client: Client, fleet: list[FakeEngine], engines: LoopThread
 ) -> None:
     async def hangs(call: Call) -> None:
         call.engine.hang()
         await call.engine._awake.wait()
 
-    pair[1].on("POST /images/create.*", hangs)
+    fleet[1].on("POST /images/create.*", hangs)
     answer = client.ask("POST", "/images/create?fromImage=app&tag=2")
     assert answer.status == 200
     assert lines(answer.body)[-1]["error"].startswith("dockerhost02: ")
-    engines.call(pair[1].wake)
+    engines.call(fleet[1].wake)
 
 
 # A container lands where its image is not
@@ -275,11 +263,11 @@ FAILURES = [
 @pytest.mark.parametrize(("save", "load"), FAILURES)
 @pytest.mark.parametrize("bound", [True, False], ids=["bound", "free"])
 def test_a_copy_that_fails_leaves_no_container_without_its_image(
-    client: Client, pair: list[FakeEngine], save: Script, load: Script, *, bound: bool
+    client: Client, fleet: list[FakeEngine], save: Script, load: Script, *, bound: bool
 ) -> None:
-    pair[0].on("GET /images/.*/get", save)
-    pair[1].on("POST /images/load.*", load)
-    pair[1].on("POST /images/create.*", refuses)  # it is in no registry
+    fleet[0].on("GET /images/.*/get", save)
+    fleet[1].on("POST /images/load.*", load)
+    fleet[1].on("POST /images/create.*", refuses)  # it is in no registry
     create(client, "constraint:node==dockerhost02" if bound else "constraint:node!=nobody")
     answer = client.answer()
     if bound:
@@ -289,7 +277,7 @@ def test_a_copy_that_fails_leaves_no_container_without_its_image(
         )
     else:
         assert answer.status == 201
-    assert asked_to_create(pair[1]) == 1  # it lacked the image
+    assert asked_to_create(fleet[1]) == 1  # it lacked the image
     assert client.ask("GET", "/_ping").status == 200
 
 
@@ -305,7 +293,7 @@ BY_DIGEST = f"app@sha256:{'d' * 64}"
     ],
 )
 def test_a_private_image_that_can_not_be_copied_is_the_clients_to_pull(
-    client: Client, pair: list[FakeEngine], said: str, image: str, query: str
+    client: Client, fleet: list[FakeEngine], said: str, image: str, query: str
 ) -> None:
     """It has its user's credentials, and pulls when it hears that there is no such image."""
 
@@ -317,7 +305,7 @@ def test_a_private_image_that_can_not_be_copied_is_the_clients_to_pull(
         _LOADED.add(call.engine.name)
         await call.chunked([LINE])
 
-    pair[1].on("POST /images/create.*", wants_a_password)
+    fleet[1].on("POST /images/create.*", wants_a_password)
     body = json.dumps({"Image": image, "Env": ["constraint:node==dockerhost02"]}).encode()
     answer = client.ask("POST", f"/containers/create{query}", body)
     assert (answer.status, answer.message) == (404, "No such image: app:1")
@@ -325,16 +313,18 @@ def test_a_private_image_that_can_not_be_copied_is_the_clients_to_pull(
     name, _, tag = image.partition("@") if "@" in image else image.partition(":")
     pull = f"/images/create?fromImage={name}&tag={tag}"
     assert client.ask("POST", pull, b"", "X-Registry-Auth: e30=").status == 200
-    assert [a for a in pair[0].asked if "/images/create" in a.target] == []
+    assert [a for a in fleet[0].asked if "/images/create" in a.target] == []
     assert client.ask("POST", f"/containers/create{query}", body).status == 201
 
 
-def test_a_registry_that_can_not_be_reached_is_told(client: Client, pair: list[FakeEngine]) -> None:
+def test_a_registry_that_can_not_be_reached_is_told(
+    client: Client, fleet: list[FakeEngine]
+) -> None:
     async def unreachable(call: Call) -> None:
         await call.read_body()
         await call.json({"message": "dial tcp: connection refused"}, 500)
 
-    pair[1].on("POST /images/create.*", unreachable)
+    fleet[1].on("POST /images/create.*", unreachable)
     body = json.dumps({"Image": "app:1", "Env": ["constraint:node==dockerhost02"]}).encode()
     answer = client.ask("POST", "/containers/create?platform=linux", body)
     assert (answer.status, answer.message) == (
@@ -344,7 +334,7 @@ def test_a_registry_that_can_not_be_reached_is_told(client: Client, pair: list[F
 
 
 def test_a_client_that_leaves_in_the_middle_of_a_copy_gets_no_container(
-    manager: RunningManager, client: Client, pair: list[FakeEngine]
+    manager: RunningManager, client: Client, fleet: list[FakeEngine]
 ) -> None:
     sending, over = [], []
 
@@ -354,21 +344,21 @@ def test_a_client_that_leaves_in_the_middle_of_a_copy_gets_no_container(
         await call.reader.read()
         over.append(call)
 
-    pair[0].on("GET /images/.*/get", endless)
+    fleet[0].on("GET /images/.*/get", endless)
     with manager.connect() as leaving:
         create(leaving, "constraint:node==dockerhost02")
         until(lambda: bool(sending), "the copy has begun")
         leaving.kill()
         until(lambda: bool(over), "the copy is over")
     until(lambda: reserved(manager) == 0, "no place is left")
-    assert asked_to_create(pair[1]) == 1  # it lacked the image
-    pair[0].on("GET /images/.*/get", saved)
+    assert asked_to_create(fleet[1]) == 1  # it lacked the image
+    fleet[0].on("GET /images/.*/get", saved)
     create(client, "constraint:node==dockerhost02")
     assert client.answer().status == 201
 
 
 def test_of_two_who_wait_for_a_copy_one_may_leave(
-    manager: RunningManager, client: Client, pair: list[FakeEngine], engines: LoopThread
+    manager: RunningManager, client: Client, fleet: list[FakeEngine], engines: LoopThread
 ) -> None:
     gate = engines.call(asyncio.Event)
     sending: list[Call] = []
@@ -379,12 +369,12 @@ def test_of_two_who_wait_for_a_copy_one_may_leave(
         await gate.wait()
         await call.send(b"0\r\n\r\n")
 
-    pair[0].on("GET /images/.*/get", late)
+    fleet[0].on("GET /images/.*/get", late)
     with manager.connect() as leaving:
         create(leaving, "constraint:node==dockerhost02")
         until(lambda: bool(sending), "the copy has begun")
         create(client, "constraint:node==dockerhost02")
-        until(lambda: asked_to_create(pair[1]) == 2, "both wait for it")
+        until(lambda: asked_to_create(fleet[1]) == 2, "both wait for it")
         leaving.kill()
         clients = manager.runtime.server.server_state.connections
         until(lambda: len(clients) == 1, "one has left")
