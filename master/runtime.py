@@ -98,7 +98,7 @@ class _Runtime:
             refresh_s=(settings.refresh_min_s, settings.refresh_max_s),
             failure_limit=settings.failure_retry,
         )
-        self._drainer = Drainer(self._fleet, _drain_marks(settings))
+        self._drainer = Drainer(self._fleet, _drain_marks(settings), settings.drain_s)
         self._ports: PublishedPorts | None = None
         if settings.publish_address:
             self._ports = PublishedPorts(self._fleet, settings.publish_address)

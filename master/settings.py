@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from common.hostport import parse_endpoint
 from common.tls import TlsFiles
+from services.drain import LONGEST_S
 
 PullScope = Literal["placeable", "all", "one"]
 
@@ -81,6 +82,8 @@ class Settings(BaseModel):
     services: str = ""
     """``consul://h:8500/services``: where agents keep the services, for ``SERVICE_DRAIN``; empty:
     nothing is drained."""
+    drain_s: float = 0.0
+    """Seconds of draining for a container that binds ports and has no ``SERVICE_DRAIN``."""
     publish_address: str = ""
     """IP address of this machine at which published TCP ports are served too; empty: nowhere."""
     publish_ports: tuple[int, int] = PUBLISH_PORTS
@@ -148,6 +151,13 @@ class Settings(BaseModel):
     def _heartbeat_is_long_enough(cls, seconds: float) -> float:
         if not seconds >= _MIN_HEARTBEAT_S:
             raise ValueError("--heartbeat should be at least one second")
+        return seconds
+
+    @field_validator("drain_s")
+    @classmethod
+    def _drain_is_short(cls, seconds: float) -> float:
+        if not 0 <= seconds <= LONGEST_S:
+            raise ValueError(f"--drain should be between 0s and {LONGEST_S:g}s")
         return seconds
 
     @field_validator("failure_retry")

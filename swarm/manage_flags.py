@@ -133,6 +133,12 @@ _ENGINES = (
         shown_default="/services in the discovery's Consul",
     ),
     Flag(
+        ("drain",),
+        "the same for every container that publishes ports and has no SERVICE_DRAIN",
+        default="0s",
+        shown="DURATION",
+    ),
+    Flag(
         ("pull-scope",),
         "engines that docker pull pulls on: placeable (where the image can be used), all, one",
         default="placeable",

@@ -97,6 +97,7 @@ def plan(parsed: Parsed) -> Plan:
             refresh_on_node_filter=parsed.is_on("refresh-on-node-filter"),
             container_name_refresh_filter=parsed.text("container-name-refresh-filter"),
             services="" if services is None else str(services),
+            drain_s=duration(parsed, "drain"),
             publish_address=publish.address,
             publish_ports=publish.ports,
             log_level=log_level(parsed),

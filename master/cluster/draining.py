@@ -13,8 +13,8 @@ _USUAL_SIGNAL = "KILL"
 """What ``POST /kill`` sends when it names none."""
 
 
-def drain_of(environment: Iterable[str], labels: Mapping[str, Any]) -> float:
-    """Return the seconds that ``SERVICE_DRAIN`` asks for; 0: none, or nothing sensible.
+def drain_of(environment: Iterable[str], labels: Mapping[str, Any]) -> float | None:
+    """Return the seconds that ``SERVICE_DRAIN`` asks for; None: it is not there, or no duration.
 
     The label counts if both are there.
     """
@@ -22,9 +22,9 @@ def drain_of(environment: Iterable[str], labels: Mapping[str, Any]) -> float:
     asked = next((e.removeprefix(prefix) for e in environment if e.startswith(prefix)), "")
     asked = labels.get(SETTING) or asked
     try:
-        return seconds_of(asked) if isinstance(asked, str) and asked else 0.0
+        return seconds_of(asked) if isinstance(asked, str) and asked else None
     except ValueError:
-        return 0.0  # the agent on its host names it
+        return None  # the agent on its host names it
 
 
 def ends_it(method: str, path: str, query: Mapping[str, str], stop_signal: str = "") -> bool:

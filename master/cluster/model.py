@@ -106,8 +106,8 @@ class ContainerConfig:
     """0 if it never ran."""
     finished_at: float = 0.0
     exit_code: int = 0
-    drain_s: float = 0.0
-    """Seconds that routers get to turn elsewhere before it is stopped; 0: none are asked for."""
+    drain_s: float | None = None
+    """Seconds that routers get to turn elsewhere before it is stopped; None: it does not say."""
     stop_signal: str = ""
     """What it is stopped by if that is not SIGTERM: ``SIGQUIT``, ``3``."""
 

@@ -1,9 +1,11 @@
 """``SERVICE_DRAIN``: agents hear of a stop before the container's process does."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from integration_tools import Api, Cli, until
+from integration_tools import Api, Cli, Manager, until
 
 from lab.cluster import Lab
 
@@ -20,6 +22,15 @@ def draining(docker: Cli) -> str:
     """A running container that asks for 2 s of draining; its full ID."""
     run = ("run", "-d", "--name", "web", "-e", "SERVICE_DRAIN=2s", "--init")
     return docker(*run, "busybox", "sleep", "600").line
+
+
+@pytest.fixture(scope="module")
+def drainer(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    """A second manager, which drains for 2 s what does not say for how long."""
+    uri = f"consul://{lab.consul.endpoint}/swarm"
+    folder = tmp_path_factory.mktemp("drainer")
+    with Manager(folder, "--drain", "2s", uri, nodes=len(lab.engines)) as manager:
+        yield manager
 
 
 @pytest.mark.parametrize("verb", [("stop",), ("rm", "-f"), ("restart",), ("kill",)])
@@ -65,6 +76,29 @@ def test_an_images_own_stop_signal_ends_its_container(docker: Cli, consul: Api) 
         until(lambda: consul("GET", MARKS).status == 200, 2, "a drain mark")
         assert consul.get(MARKS) == [f"services/.drain/{container}"]
         assert ending.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "is_drained"),
+    [
+        pytest.param(("-p", "80"), True, id="published"),
+        pytest.param((), False, id="not-published"),
+        pytest.param(("-p", "80", "-e", "SERVICE_DRAIN=0s"), False, id="does-not-want-it"),
+    ],
+)
+def test_a_manager_may_drain_all_that_is_published(
+    docker: Cli, consul: Api, drainer: Manager, options: tuple[str, ...], is_drained: bool
+) -> None:
+    container = docker("run", "-d", "--init", *options, "busybox", "sleep", "600").line
+    until(lambda: drainer.api("GET", f"/containers/{container}/json").status == 200, 5, "its news")
+    marks: set[str] = set()
+    with replace(docker, host=f"tcp://{drainer.endpoint}").start("stop", container) as ending:
+        while ending.poll() is None:
+            answer = consul("GET", MARKS)
+            marks.update(answer.json() if answer.status == 200 else ())
+            time.sleep(0.05)
+        assert ending.returncode == 0
+    assert marks == ({f"services/.drain/{container}"} if is_drained else set())
 
 
 @pytest.mark.fault

@@ -11,24 +11,26 @@ from services.drain import LONGEST_S
 @pytest.mark.parametrize(
     ("environment", "labels", "seconds"),
     [
-        pytest.param([], {}, 0, id="nothing-asked"),
+        pytest.param([], {}, None, id="nothing-asked"),
+        pytest.param(["SERVICE_DRAIN=0s"], {}, 0, id="none"),
         pytest.param(["A=b", "SERVICE_DRAIN=5s"], {}, 5, id="environment"),
         pytest.param(["SERVICE_DRAIN=5s"], {"SERVICE_DRAIN": "1.5s"}, 1.5, id="label-counts"),
-        pytest.param(["SERVICE_DRAIN=5"], {}, 0, id="no-unit"),
-        pytest.param(["SERVICE_DRAIN=-5s"], {}, 0, id="negative"),
+        pytest.param(["SERVICE_DRAIN=5"], {}, None, id="no-unit"),
+        pytest.param(["SERVICE_DRAIN=-5s"], {}, None, id="negative"),
         pytest.param(["SERVICE_DRAIN=99h"], {}, LONGEST_S, id="at-most-a-minute"),
-        pytest.param(["SERVICE_DRAINED=5s"], {}, 0, id="another-name"),
+        pytest.param(["SERVICE_DRAINED=5s"], {}, None, id="another-name"),
     ],
 )
 def test_drain_is_a_short_duration(
-    environment: list[str], labels: dict[str, str], seconds: float
+    environment: list[str], labels: dict[str, str], seconds: float | None
 ) -> None:
     assert drain_of(environment, labels) == seconds
 
 
 @given(st.text(), st.one_of(st.text(), st.none(), st.integers()))
-def test_nonsense_drains_nothing_and_never_raises(text: str, label: object) -> None:
-    assert 0 <= drain_of([f"SERVICE_DRAIN={text}"], {"SERVICE_DRAIN": label}) <= LONGEST_S
+def test_nonsense_is_as_if_nothing_was_said_and_never_raises(text: str, label: object) -> None:
+    seconds = drain_of([f"SERVICE_DRAIN={text}"], {"SERVICE_DRAIN": label})
+    assert seconds is None or 0 <= seconds <= LONGEST_S
 
 
 @pytest.mark.parametrize(

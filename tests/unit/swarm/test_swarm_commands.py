@@ -106,6 +106,9 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str, **environ: str) -> tuple
                 " Key encrypted?"
             ),
         ),
+        ((*MANAGE, "--drain=x"), 'invalid --drain: time: invalid duration "x"'),
+        ((*MANAGE, "--drain=-1s"), "--drain should be between 0s and 60s"),
+        ((*MANAGE, "--drain=2m"), "--drain should be between 0s and 60s"),
         (
             (*MANAGE, "--pull-scope=some"),
             '--pull-scope should be one of placeable, all, one, not "some"',

@@ -32,6 +32,7 @@ def test_the_defaults_are_classic_s() -> None:
         refresh_min_s=30,
         refresh_max_s=60,
         failure_retry=3,
+        drain_s=0,
         pull_scope="placeable",
         log_level="info",
     )
@@ -46,7 +47,7 @@ def test_every_flag_reaches_its_setting() -> None:
         *("--heartbeat=1s", "--engine-refresh-min-interval=1s", "--engine-refresh-max-interval=2s"),
         *("--engine-failure-retry=5", "--cors", "--refresh-on-node-filter"),
         *("--container-name-refresh-filter", "x", "--pull-scope=all", "-l", "warn"),
-        *("--services", "consul://other:1/apps"),
+        *("--services", "consul://other:1/apps", "--drain=2s"),
         *("--publish", "127.0.0.9:62000-62999"),
         *("--discovery-opt", "kv.path=p", "--discovery-opt=kv.token=t", "consul://c/swarm"),
     ).settings
@@ -69,6 +70,7 @@ def test_every_flag_reaches_its_setting() -> None:
         container_name_refresh_filter="x",
         pull_scope="all",
         services="consul://other:1/apps",
+        drain_s=2,
         publish_address="127.0.0.9",
         publish_ports=(62000, 62999),
         log_level="warn",
