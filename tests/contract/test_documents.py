@@ -1,12 +1,9 @@
-"""What the operating guide tells people to copy works: Consul's policies, the managers' proxy."""
+"""What the operating guide tells people to copy works: Consul's policies."""
 
 import asyncio
 import os
-import re
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -20,21 +17,13 @@ from discovery.errors import DiscoveryUnavailableError
 from discovery.opening import open_discovery
 from discovery.uri import ConsulTarget
 from lab.http import call
-from lab.install import find
 from services.marks import DrainMarks
+from tests.guide import GUIDE, block
 
 pytestmark = pytest.mark.contract
 
-GUIDE = Path(__file__).parents[2] / "docs" / "OPERATING.md"
 ROOT = "5d1c1c4e-2c1a-4a53-8c58-0f3b6f0d7a11"
 ENGINE = Address.parse("127.0.0.11:2375")
-
-
-def block(mark: str) -> str:
-    """The guide's block behind ``<!-- mark -->``."""
-    found = re.search(rf"<!-- {mark} -->\n```\w*\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    assert found is not None, f"the guide has no block for {mark}"
-    return found[1]
 
 
 class Guarded(NamedTuple):
@@ -223,18 +212,3 @@ async def test_a_manager_may_not_write_services(guarded: Guarded) -> None:
         await http.destroy_session(session)
     finally:
         await http.aclose()
-
-
-async def test_haproxy_takes_the_managers_configuration(tmp_path: Path) -> None:
-    file = tmp_path / "haproxy.cfg"
-    file.write_text(block("checked: haproxy"))
-    checked = await asyncio.to_thread(
-        subprocess.run,
-        [str(find().haproxy), "-c", "-f", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert checked.returncode == 0, checked.stderr
-    assert "warning" not in checked.stderr.lower()
