@@ -54,8 +54,9 @@ unit: setup
 
 check: lint unit
 
+# Most tests wait for engines, so two labs at once keep two cores busy; a file is never divided.
 test: lint parts
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 # The same tests of clients, over engines of two generations.
 test-mixed: parts

@@ -1,10 +1,12 @@
-"""How many examples a property gets: few and always the same ones, or many and new ones.
+"""How many examples a property gets, and how tests meet the shell that starts them.
 
 ``pytest`` alone has to say the same each time, on a laptop as on a busy build machine, so its
 examples follow from the test's own text and no example fails for being slow. New ones are looked
 for with ``pytest tests/unit --hypothesis-profile=thorough``; what that finds becomes a case of
 its own.
 """
+
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +15,8 @@ settings.register_profile(
     "thorough", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("quick")
+
+# What a shell script starts in the background ignores it, and so would every client that a test
+# interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -340,10 +340,10 @@ def test_only_two_pages_are_served(scripted: Scripted) -> None:
 def test_dry_run_prints_and_writes_nothing(consul: ConsulServer, tmp_path: Path, kind: str) -> None:
     registry = registry_of(consul)
     registry.put(entry("web"))
-    folder = tmp_path / "nowhere"
+    folder = tmp_path / "no"
     done = swarm(
         *("router", "--dry-run", "--proxy", kind, f"--{kind}", str(getattr(find(), kind))),
-        *("--config", str(folder / "x.cfg"), registry.uri),
+        *("--config", str(folder / "x"), registry.uri),
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"    server (host1:c:80 )?10\.0\.0\.1:4000 weight[ =]1", done.stdout)
