@@ -18,6 +18,7 @@ from scheduler.errors import (
 )
 from scheduler.expr import Expression, parse, parse_many
 from scheduler.filters import FILTERS
+from scheduler.rejection import Rejection
 from scheduler.schedule import explain, schedule
 from scheduler.strategies import STRATEGIES
 from scheduler.types import (
@@ -26,7 +27,6 @@ from scheduler.types import (
     PlacedContainer,
     Placement,
     PortClaim,
-    Rejection,
     Request,
     Strategy,
 )

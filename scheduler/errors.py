@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scheduler.types import Rejection
+    from scheduler.rejection import Rejection
 
 
 class SchedulingError(Exception):

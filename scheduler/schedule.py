@@ -21,8 +21,9 @@ from scheduler.errors import (
     UnsupportedError,
 )
 from scheduler.filters import FILTERS
+from scheduler.rejection import Rejection
 from scheduler.strategies import STRATEGIES
-from scheduler.types import Filter, Node, Placement, Rejection, Request, Strategy
+from scheduler.types import Filter, Node, Placement, Request, Strategy
 from scheduler.wording import shorten
 
 if TYPE_CHECKING:

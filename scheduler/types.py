@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from scheduler.expr import Expression
 from scheduler.order import natural_key
-from scheduler.wording import shorten
+from scheduler.rejection import Rejection
 
 if TYPE_CHECKING:
     from random import Random
@@ -26,9 +26,6 @@ SHORT_ID_LENGTH = 12
 
 _NANOCPUS = 1_000_000_000
 """In one CPU. Docker's own unit: sums of integers do not depend on their order."""
-
-_LONGEST_REASON = 320
-"""Characters: two capped words and what stands around them."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
@@ -198,23 +195,6 @@ class Request:
             affinities=_hard(self.affinities),
             whitelists=_hard(self.whitelists),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why one node was not taken."""
-
-    node_name: str
-    filter_name: str
-    """A filter's name, or "resources" if the strategy found no room."""
-    reason: str
-    is_soft: bool = False
-    """Only wishes speak against the node: it would be taken if no other fulfilled them."""
-
-    def __str__(self) -> str:
-        """One line of a message."""
-        reason = shorten(self.reason, _LONGEST_REASON)
-        return f"{shorten(self.node_name)}: {self.filter_name}: {reason}"
 
 
 Check = Callable[[Node], str | None]
