@@ -1,4 +1,4 @@
-"""How many examples a property gets, and how tests meet the shell that starts them.
+"""How many examples a property gets, what tests are called, and what their shell leaves them.
 
 ``pytest`` alone has to say the same each time, on a laptop as on a busy build machine, so its
 examples follow from the test's own text and no example fails for being slow. New ones are looked
@@ -7,7 +7,9 @@ its own.
 """
 
 import signal
+from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("quick", max_examples=50, derandomize=True, deadline=None)
@@ -20,3 +22,13 @@ settings.load_profile("quick")
 # interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """See that every test runs: xdist knows a test by its ID, and takes two of one ID for one."""
+    for item in items:
+        if not item.nodeid.endswith(item.name):  # of Schemathesis: pytest loses the operation
+            item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"two tests of one ID, of which one would not run: {twice[:5]}")

@@ -1,7 +1,7 @@
 """docker-py: the life of a container, verb by verb."""
 
 import signal
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
 
@@ -155,8 +155,9 @@ def test_wait_for_the_next_exit(client: DockerClient) -> None:
         waiting = pool.submit(container.wait, timeout=10, condition="next-exit")
 
         def ended_again() -> bool:
+            # It may not wait yet. A start soon after an end would change the code that is told.
             container.start()
-            return waiting.done()
+            return bool(wait([waiting], timeout=2).done)
 
         until(ended_again, 10, "the next exit")
         assert waiting.result()["StatusCode"] == 1
