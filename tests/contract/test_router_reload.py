@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from discovery_consul_server import ConsulServer
 
+from lab.http import call
 from lab.install import find
 from services.entry import ServiceEntry
 from tests.fakes.edge import Backend, Load, Registry, RouterProcess, ask, no_request_lost, until
@@ -107,6 +108,18 @@ def test_services_and_servers_come_and_go_and_no_request_is_lost(
     assert edge.failed_reloads() == 0
     assert status["applies"]["reloaded"] >= 3
     assert (status["proxy"]["supervised"], status["proxy"]["pid"]) == (False, None)
+
+
+def test_servers_that_end_without_a_word_cost_no_request(edge: Edge) -> None:
+    with ExitStack() as stack:
+        backends = [Backend(f"c{number}") for number in range(6)]
+        stack.enter_context(backends[5])
+        edge.start(*(backend.entry() for backend in backends))
+        for backend in backends[:5]:
+            backend.stop()
+        place = f"127.0.0.1:{edge.router.port}"
+        answers = [call("POST", place, "/", b"%d" % n, {"Host": "web"}) for n in range(12)]
+    assert [answer.body for answer in answers] == [b"c5 %d" % n for n in range(12)]
 
 
 def test_a_port_that_somebody_has_costs_only_the_service_that_wants_it(
