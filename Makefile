@@ -55,12 +55,14 @@ unit: setup
 check: lint unit
 
 # Most tests wait for engines, so two labs at once keep two cores busy; a file is never divided.
+TWO_LABS = -n 2 --dist loadfile
+
 test: lint parts
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q $(TWO_LABS)
 
 # The same tests of clients, over engines of two generations.
 test-mixed: parts
-	SWARM_TEST_ENGINES=mixed $(BIN)/pytest -q tests/integration/test_docker_py_*.py \
+	SWARM_TEST_ENGINES=mixed $(BIN)/pytest -q $(TWO_LABS) tests/integration/test_docker_py_*.py \
 	  tests/integration/test_compose*.py tests/integration/test_old_clients.py \
 	  tests/integration/test_run.py tests/integration/test_lifecycle.py
 
