@@ -97,7 +97,7 @@ def clear(lab: Lab) -> None:
         list(pool.map(remove_containers, [Api(engine.socket) for engine in lab.engines]))
     manager = Api(lab.manager.endpoint)
     until(lambda: is_whole(lab), 30, "a whole cluster")
-    until(lambda: manager.get("/containers/json?all=1") == [], 5, "an empty list of containers")
+    until(lambda: manager.get("/containers/json?all=1") == [], 10, "an empty list of containers")
 
 
 @pytest.fixture
