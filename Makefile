@@ -54,15 +54,17 @@ unit: setup
 
 check: lint unit
 
-# Most tests wait for engines, so two labs at once keep two cores busy; a file is never divided.
-TWO_LABS = -n 2 --dist loadfile
-
+# Tests wait most of the time, so several files at once, on a lab each; a file is never divided.
+# Those that break things, and those that hold two sides against each other, come one by one: what
+# they wait for should not wait for other engines.
 test: lint parts
-	$(BIN)/pytest -q $(TWO_LABS)
+	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/contract
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not fault" tests/integration
+	$(BIN)/pytest -q -m "fault or conformance" tests/conformance tests/integration
 
 # The same tests of clients, over engines of two generations.
 test-mixed: parts
-	SWARM_TEST_ENGINES=mixed $(BIN)/pytest -q $(TWO_LABS) tests/integration/test_docker_py_*.py \
+	SWARM_TEST_ENGINES=mixed $(BIN)/pytest -q tests/integration/test_docker_py_*.py \
 	  tests/integration/test_compose*.py tests/integration/test_old_clients.py \
 	  tests/integration/test_run.py tests/integration/test_lifecycle.py
 
