@@ -54,13 +54,11 @@ unit: setup
 
 check: lint unit
 
-# Tests wait most of the time, so several files at once, on a lab each; a file is never divided.
-# Those that break things, and those that hold two sides against each other, come one by one: what
-# they wait for should not wait for other engines.
+# Tests without a lab wait most of the time, so three files at once; a file is never divided. Those
+# with real engines come one by one: what they wait for should not wait for other engines.
 test: lint parts
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/contract
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not fault" tests/integration
-	$(BIN)/pytest -q -m "fault or conformance" tests/conformance tests/integration
+	$(BIN)/pytest -q tests/conformance tests/integration
 
 # The same tests of clients, over engines of two generations.
 test-mixed: parts

@@ -12,14 +12,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
 from conformance.sides import Side, both_sides
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is about conformance."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.conformance)
-
-
 @pytest.fixture(scope="module")
 def sides(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
