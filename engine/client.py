@@ -75,9 +75,12 @@ class EngineClient:
             query["size"] = "1"
         return await self._rows("/containers/json", query)
 
-    async def inspect_container(self, container_id: str) -> dict[str, Any]:
-        """``GET /containers/(id)/json``."""
-        body: dict[str, Any] = await self._json("GET", f"/containers/{container_id}/json")
+    async def inspect_container(
+        self, container_id: str, timeout_s: float = CALL_TIMEOUT_S
+    ) -> dict[str, Any]:
+        """``GET /containers/(id)/json``: waits for what is being done to the container."""
+        path = f"/containers/{container_id}/json"
+        body: dict[str, Any] = await self._json("GET", path, timeout_s=timeout_s)
         return body
 
     async def inspect_exec(self, exec_id: str, timeout_s: float = CALL_TIMEOUT_S) -> Json:

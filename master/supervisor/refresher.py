@@ -11,7 +11,6 @@ import asyncio
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Iterable
 from typing import Any
 
 from common.backoff import Backoff
@@ -21,12 +20,12 @@ from master.cluster.model import Container, ContainerConfig
 from master.cluster.networks.edits import network_ids_in, with_cluster_ids
 from master.cluster.networks.index import network_from_row
 from master.cluster.rows import (
-    config_from_inspect,
     container_from_row,
     image_from_row,
     volume_from_row,
 )
 from master.cluster.state import ClusterState
+from master.supervisor.inspector import Inspector
 from master.supervisor.marks import Marks, Part
 
 _log = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ _DEBOUNCE_S = 0.2
 """How long marks are collected while nobody waits for them."""
 _RETRIES = Backoff(first_s=1.0, cap_s=10.0)
 """When what could not be read is tried again: soon, if that was a hiccup, and never in a hurry."""
-_PARALLEL_INSPECTS = 8
 _LIST_BY_ID_LIMIT = 40
 """From so many marks on the whole list is cheaper than a filter of IDs."""
 _REMEMBER_GONE = 4096
@@ -49,6 +47,7 @@ class Refresher:
         self._address = address
         self._client = client
         self._state = state
+        self._inspector = Inspector(client, known=self._known_config, on_answer=self.mark)
         self._marks = Marks()
         self._being_read = Marks()
         self._later = Marks()
@@ -145,6 +144,7 @@ class Refresher:
                 finally:
                     self._conclude()
         finally:
+            self._inspector.close()
             self._release()
             if self._retry is not None:
                 self._retry.cancel()
@@ -217,7 +217,9 @@ class Refresher:
         Raises:
             EngineError: the engine does not answer, or refuses its list.
         """
-        configs = await self._inspect(changed or ())
+        # An engine tells of a death some milliseconds before its list shows it, and no event
+        # follows; but inspect waits for what is being done to the container. So it comes first.
+        configs = await self._inspector.configs(changed or ())
         rows = await self._client.list_containers()
         rows = [row for row in rows if row.get("Id") not in self._gone]
         if changed is not None:
@@ -262,7 +264,7 @@ class Refresher:
         return [with_cluster_ids(row, self._state.network_ids) for row in rows]
 
     async def _refresh_some(self, ids: set[str]) -> None:
-        configs = await self._inspect(ids)
+        configs = await self._inspector.configs(ids)  # first, as in `load`
         rows = await self._client.list_containers(sorted(ids))
         found = {row.get("Id") for row in rows}
         for container in await self._join(rows, configs):
@@ -270,6 +272,10 @@ class Refresher:
                 self._state.put_container(container)
         for missing in ids - found:
             self._state.remove_container(self._address, missing)
+
+    def _known_config(self, container_id: str) -> ContainerConfig | None:
+        known = self._state.container(self._address, container_id)
+        return None if known is None else known.config
 
     def _unchanged(self, rows: list[dict[str, Any]]) -> dict[str, ContainerConfig]:
         """What is known of the containers whose rows say the same as before, by ID."""
@@ -286,36 +292,9 @@ class Refresher:
         """Put rows and inspects together; an inspect that is missing is read."""
         rows = await self._with_networks(rows)
         ids = [str(row.get("Id")) for row in rows]
-        configs = {**configs, **await self._inspect(one for one in ids if one not in configs)}
+        missing = [container_id for container_id in ids if container_id not in configs]
+        configs = {**configs, **await self._inspector.configs(missing)}
         return [
             container_from_row(self._address, row, configs[container_id])
             for container_id, row in zip(ids, rows, strict=True)
         ]
-
-    async def _inspect(self, ids: Iterable[str]) -> dict[str, ContainerConfig]:
-        """Inspect containers, by ID.
-
-        For what an event has named this comes before the list. An engine tells of a death some
-        milliseconds before its list shows it, and no event follows; but inspect waits for what
-        is being done to the container (moby: it takes the container's lock, the list a copy).
-        """
-        limit = asyncio.Semaphore(_PARALLEL_INSPECTS)
-
-        async def one(container_id: str) -> tuple[str, ContainerConfig]:
-            async with limit:
-                return container_id, await self._config(container_id)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(container_id)) for container_id in ids]
-        except ExceptionGroup as exc:
-            # They all ask one engine: the first that lost it tells it for all.
-            raise exc.exceptions[0] from exc
-        return dict(task.result() for task in tasks)
-
-    async def _config(self, container_id: str) -> ContainerConfig:
-        try:
-            return config_from_inspect(await self._client.inspect_container(container_id))
-        except EngineStatusError:
-            # Removed meanwhile, or broken on the engine's disk: its row, if any, still counts.
-            return ContainerConfig()

@@ -44,13 +44,12 @@ def test_a_client_that_does_not_read_gets_no_further_refusals(manager: RunningMa
         fronts = manager.runtime.server.server_state.connections
 
         def waiting() -> int:
-            return manager.thread.call(
-                lambda: max(front._socket._transport.get_write_buffer_size() for front in fronts)  # type: ignore[attr-defined]
-            )
+            sockets = [front._socket for front in fronts]  # type: ignore[attr-defined]
+            return max((one._transport.get_write_buffer_size() for one in sockets), default=0)
 
-        until(lambda: waiting() > 0, "the client's socket is full")
+        until(lambda: manager.thread.call(waiting) > 0, "the client's socket is full")
         time.sleep(0.3)
-        assert waiting() < 300_000
+        assert manager.thread.call(waiting) < 300_000
         for _ in range(count):
             assert client.answer().status == 503
 

@@ -14,6 +14,7 @@ from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
 from master.cluster.model import Engine
 from master.cluster.state import ClusterState
+from master.supervisor import inspector
 from master.supervisor import refresher as refresher_module
 from master.supervisor.refresher import Refresher
 
@@ -33,7 +34,7 @@ class LaggingEngine:
         await asyncio.sleep(0)
         return [{"Id": ID, "Names": ["/web"], "State": self.shown, "Status": self.shown}]
 
-    async def inspect_container(self, container_id: str) -> dict[str, Any]:
+    async def inspect_container(self, container_id: str, _timeout_s: float) -> dict[str, Any]:
         self.asked.append("inspect")
         await asyncio.sleep(0)
         self.shown = "exited"
@@ -78,7 +79,7 @@ class FailingEngine:
     async def list_containers(self, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
         return self._answer("containers", {"Id": ID, "Names": ["/web"], "State": "running"})
 
-    async def inspect_container(self, container_id: str) -> dict[str, Any]:
+    async def inspect_container(self, container_id: str, _timeout_s: float) -> dict[str, Any]:
         return self._answer("inspect", {"Id": container_id, "Config": {}, "HostConfig": {}})[0]
 
     async def list_images(self) -> list[dict[str, Any]]:
@@ -219,3 +220,97 @@ async def test_a_refusal_that_lasts_is_logged_once(
         refresher.mark_volumes()
         await refresher.flush()
     assert caplog.text.count("volumes of 10.0.0.1:2375 can't be read: its disk is broken") == 1
+
+
+OTHER = "b" * 64
+
+
+class HoldingEngine:
+    """A daemon with two containers; while one is held its inspect waits, and its list does not."""
+
+    address = ADDRESS
+
+    def __init__(self) -> None:
+        self.exit_codes = {ID: 0, OTHER: 0}
+        self.free = asyncio.Event()
+        self.free.set()
+        self.asked: Counter[str] = Counter()
+
+    async def list_containers(self, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        known = self.exit_codes if ids is None else ids
+        return [{"Id": one, "Names": [f"/{one[:3]}"], "State": "exited"} for one in known]
+
+    async def inspect_container(self, container_id: str, timeout_s: float) -> dict[str, Any]:
+        self.asked[container_id] += 1
+        if container_id == ID:
+            async with asyncio.timeout(timeout_s):
+                await self.free.wait()
+        state = {"ExitCode": self.exit_codes[container_id]}
+        return {"Id": container_id, "Config": {}, "HostConfig": {}, "State": state}
+
+    async def list_images(self) -> list[dict[str, Any]]:
+        return []
+
+    list_volumes = list_networks = list_images
+
+
+class TestAContainerThatIsHeld:
+    """Its inspect hangs; that is nobody else's trouble."""
+
+    @pytest.fixture(autouse=True)
+    def _impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(inspector, "PATIENCE_S", 0.05)
+
+    @pytest.fixture
+    def engine(self) -> HoldingEngine:
+        return HoldingEngine()
+
+    @staticmethod
+    def exit_codes(state: ClusterState) -> dict[str, int]:
+        return {one.id: one.config.exit_code for one in state.containers_on(ADDRESS)}
+
+    async def test_leaves_its_neighbours_and_what_was_known_of_it(
+        self,
+        refresher: Refresher,
+        engine: HoldingEngine,
+        state: ClusterState,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        engine.exit_codes = {ID: 1, OTHER: 1}
+        refresher.mark_all()
+        await refresher.flush()
+        engine.free.clear()
+        engine.exit_codes = {ID: 2, OTHER: 2}
+        for _ in range(3):
+            refresher.mark(ID)
+            refresher.mark(OTHER)
+            await refresher.flush()
+        assert self.exit_codes(state) == {ID: 1, OTHER: 2}
+        assert engine.asked == {ID: 2, OTHER: 4}
+        assert caplog.text.count("Container aaaaaaaaaaaa of 10.0.0.1:2375 is held") == 1
+
+    async def test_is_read_when_it_is_free_again(
+        self, refresher: Refresher, engine: HoldingEngine, state: ClusterState
+    ) -> None:
+        engine.free.clear()
+        refresher.mark_all()
+        await refresher.flush()
+        assert self.exit_codes(state) == {ID: 0, OTHER: 0}
+        engine.exit_codes[ID] = 3
+        engine.free.set()
+        async with asyncio.timeout(2):
+            while self.exit_codes(state)[ID] != 3:  # noqa: ASYNC110 - the state tells nobody
+                await asyncio.sleep(0.01)
+
+    async def test_does_not_keep_a_new_engine_out(
+        self, engine: HoldingEngine, state: ClusterState
+    ) -> None:
+        engine.free.clear()
+        before = asyncio.all_tasks()
+        refresher = Refresher(ADDRESS, cast("EngineClient", engine), state)
+        working = asyncio.create_task(refresher.run())
+        assert {one.id for one in await refresher.load()} == {ID, OTHER}
+        working.cancel()
+        await asyncio.wait([working])
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
