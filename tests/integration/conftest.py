@@ -15,13 +15,26 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 from docker_py_tools import connect
-from integration_tools import PREPARE, Api, Cli, docker_clients, is_whole, remove_containers, until
+from image_tools import reset_images
+from integration_tools import (
+    PREPARE,
+    Api,
+    Cli,
+    docker_clients,
+    is_whole,
+    remove_containers,
+    remove_volumes,
+    until,
+)
+from network_tools import made_networks, remove_networks
 
 from lab.cluster import NEWER, Lab
 from lab.errors import LabError
 from lab.state import EngineState, other_labs
 
 _PREFIX = "test-"
+_USED = pytest.StashKey[Lab]()
+"""Of a file: the lab that its tests use."""
 _CLIENTS = sorted(docker_clients()) or ["missing"]
 _ENGINES = {
     "": (EngineState(),) * 3,
@@ -87,8 +100,17 @@ def _clean(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     lab: Lab = request.getfixturevalue("lab")
+    request.node.getparent(pytest.Module).stash[_USED] = lab
     yield
     clear(lab)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tidy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every file begins with engines as the lab has them, whatever file came before it."""
+    yield
+    if (lab := request.node.stash.get(_USED, None)) is not None:
+        tidy(lab)
 
 
 def clear(lab: Lab) -> None:
@@ -98,6 +120,17 @@ def clear(lab: Lab) -> None:
     manager = Api(lab.manager.endpoint)
     until(lambda: is_whole(lab), 30, "a whole cluster")
     until(lambda: manager.get("/containers/json?all=1") == [], 10, "an empty list of containers")
+
+
+def tidy(lab: Lab) -> None:
+    """Leave nothing but the base images on the engines, and wait until the manager knows."""
+    manager = Api(lab.manager.endpoint)
+    remove_networks(lab)
+    for engine in lab.engines:
+        remove_volumes(Api(engine.socket))
+    reset_images(lab, manager)
+    until(lambda: not made_networks(manager), 10, "the end of the networks")
+    until(lambda: not manager.get("/volumes")["Volumes"], 10, "the end of the volumes")
 
 
 @pytest.fixture

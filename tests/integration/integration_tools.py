@@ -383,6 +383,13 @@ def remove_containers(engine: Api) -> None:
         engine("DELETE", f"/containers/{container['Id']}?force=1&v=1")
 
 
+def remove_volumes(engine: Api) -> None:
+    """Remove every volume of *engine*; no container may be left."""
+    for volume in engine.get("/volumes")["Volumes"] or []:
+        answer = engine("DELETE", f"/volumes/{volume['Name']}?force=1")
+        assert answer.status == 204, f"{volume['Name']}: {answer.body!r}"
+
+
 # Images
 
 APP = "mbajor/deepthought"

@@ -1,20 +1,22 @@
 """Networks in the integration tests: how they are removed, where they really are."""
 
-from integration_tools import Api
+from typing import Any
+
+from integration_tools import Api, remove_containers
 
 from lab.cluster import Lab
 
 PREDEFINED = {"bridge", "host", "none"}
 
 
-def networks_on(lab: Lab) -> dict[str, list[dict[str, object]]]:
+def made_networks(asked: Api) -> list[dict[str, Any]]:
+    """What an engine or a manager has beside Docker's own."""
+    return [row for row in asked.get("/networks") if row["Name"] not in PREDEFINED]
+
+
+def networks_on(lab: Lab) -> dict[str, list[dict[str, Any]]]:
     """What each engine itself has beside Docker's own, by the host's name."""
-    return {
-        engine.plan.name: [
-            row for row in Api(engine.socket).get("/networks") if row["Name"] not in PREDEFINED
-        ]
-        for engine in lab.engines
-    }
+    return {engine.plan.name: made_networks(Api(engine.socket)) for engine in lab.engines}
 
 
 def hosts_with(lab: Lab, name: str) -> list[str]:
@@ -24,10 +26,7 @@ def hosts_with(lab: Lab, name: str) -> list[str]:
 
 def remove_networks(lab: Lab) -> None:
     """Take every network of a test from the engines, and their containers before."""
-    for engine in lab.engines:
-        api = Api(engine.socket)
-        for container in api.get("/containers/json?all=1"):
-            api("DELETE", f"/containers/{container['Id']}?force=1&v=1")
-        for row in api.get("/networks"):
-            if row["Name"] not in PREDEFINED:
-                api("DELETE", f"/networks/{row['Id']}")
+    for engine in [Api(engine.socket) for engine in lab.engines]:
+        remove_containers(engine)
+        for row in made_networks(engine):
+            engine("DELETE", f"/networks/{row['Id']}")

@@ -11,7 +11,6 @@ import pytest
 import schemathesis
 from fuzz_tools import Aim, Wire, is_lines, judge, lines, speaks_python
 from hypothesis import HealthCheck, Phase, settings
-from image_tools import reset_images
 from integration_tools import REPOSITORY, Api, message
 from schemathesis import Case, CheckFunction, Response
 from schemathesis.specs.openapi.checks import (
@@ -33,24 +32,13 @@ schema = schemathesis.openapi.from_dict(_DOCUMENT, config=_config)
 
 
 @pytest.fixture(scope="module")
-def no_litter(lab: Lab) -> Iterator[None]:
-    """Afterwards the engines have their base images, which prunes take, and nothing else."""
-    yield
-    for engine in [Api(engine.socket) for engine in lab.engines]:
-        for volume in engine.get("/volumes")["Volumes"] or []:
-            answer = engine("DELETE", f"/volumes/{volume['Name']}?force=1")
-            assert answer.status == 204, f"{volume['Name']}: {answer.body!r}"
-    reset_images(lab, Api(lab.manager.endpoint))
-
-
-@pytest.fixture(scope="module")
 def logged_before(lab: Lab) -> int:
     """How much the manager had logged when the fuzzing began."""
     return len(lab.logs("manager"))
 
 
 @pytest.fixture(scope="module")
-def wire(lab: Lab, no_litter: None, logged_before: int) -> Iterator[Wire]:
+def wire(lab: Lab, logged_before: int) -> Iterator[Wire]:
     """One connection for all cases."""
     wire = Wire(lab.manager.endpoint)
     yield wire
