@@ -249,11 +249,11 @@ async def test_an_engine_that_was_followed_for_a_while_is_asked_again_at_once(
     monkeypatch.setattr(watch_module, "_STEADY_S", 0.2)
     async with watching(engine) as watch:
         for _ in range(8):
-            await until(lambda: watch.is_following, timeout_s=1)
+            await until(lambda: watch.is_following, timeout_s=3)
             await asyncio.sleep(0.25)
             await engine.restart()
             await until(lambda: not watch.is_following)
-        await until(lambda: watch.is_following, timeout_s=1)
+        await until(lambda: watch.is_following, timeout_s=3)
 
 
 async def test_a_resync_finds_what_no_event_told_of(engine: FakeEngine) -> None:
