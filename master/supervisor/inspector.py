@@ -1,9 +1,9 @@
 """Inspects one engine's containers, and waits for none that is being held.
 
 An engine's inspect waits for whatever is being done to the container (moby: it takes the
-container's lock); its list waits for nothing. What hangs there, a shim that does not answer or a
-mount whose server is gone, hangs alone: its neighbours are read as ever, and it is shown as the
-list and its last inspect have it.
+container's lock, for the whole of a `docker cp` too); its list waits for nothing. So what takes
+long there, or hangs (a shim that does not answer, a mount whose server is gone), does so alone:
+its neighbours are read as ever, and it is shown as the list and its last inspect have it.
 """
 
 from __future__ import annotations
@@ -89,8 +89,11 @@ class Inspector:
         return self._known(container_id) or ContainerConfig()
 
     def _hold(self, container_id: str, asking: asyncio.Task[ContainerConfig]) -> None:
-        address = self._client.address
-        _log.warning("Container %s of %s is held: inspect hangs", container_id[:12], address)
+        _log.warning(
+            "Container %s of %s is held by something: it is shown as it was",
+            container_id[:12],
+            self._client.address,
+        )
         self._held[container_id] = asking
 
         def tell(ended: asyncio.Task[ContainerConfig]) -> None:
