@@ -287,7 +287,7 @@ class TestAContainerThatIsHeld:
             await refresher.flush()
         assert self.exit_codes(state) == {ID: 1, OTHER: 2}
         assert engine.asked == {ID: 2, OTHER: 4}
-        assert caplog.text.count("Container aaaaaaaaaaaa of 10.0.0.1:2375 is held by something") == 1
+        assert caplog.text.count("Container aaaaaaaaaaaa of 10.0.0.1:2375 is held") == 1
 
     async def test_is_read_when_it_is_free_again(
         self, refresher: Refresher, engine: HoldingEngine, state: ClusterState
