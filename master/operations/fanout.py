@@ -128,7 +128,7 @@ async def ask_all(
 
 def partial_headers(missing: Iterable[Engine]) -> dict[str, str]:
     """Return `PARTIAL` for *missing* engines; nothing if there are none."""
-    names = [engine.name or engine.address for engine in missing]
+    names = sorted(engine.name or engine.address for engine in missing)
     # A hostname is ASCII; what else an engine may call itself can't break a header.
     text = ",".join(names).encode("ascii", "replace").decode("ascii")
     return {PARTIAL: text.replace("\r", "?").replace("\n", "?")} if names else {}

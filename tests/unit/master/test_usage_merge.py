@@ -125,5 +125,5 @@ def test_reads_fail_only_if_nobody_answers() -> None:
 
 def test_a_nodes_name_cannot_break_the_header() -> None:
     odd = Engine(address="x:1", name="ä\r\nb")
-    assert partial_headers([odd, A]) == {"X-Cluster-Partial": "???b,node-a"}
+    assert partial_headers([odd, A]) == {"X-Cluster-Partial": "node-a,???b"}
     assert partial_headers([]) == {}
