@@ -54,11 +54,12 @@ unit: setup
 
 check: lint unit
 
-# Tests without a lab wait most of the time, so three files at once; a file is never divided. Those
-# with real engines come one by one: what they wait for should not wait for other engines.
+# What waits most of the time runs beside other files; a file is never divided. The tests of the one
+# lab come one after the other: they also look at how soon something happens.
 test: lint parts
 	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/contract
-	$(BIN)/pytest -q tests/conformance tests/integration
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/conformance tests/integration/apart
+	$(BIN)/pytest -q tests/integration --ignore tests/integration/apart
 
 # The same tests of clients, over engines of two generations.
 test-mixed: parts

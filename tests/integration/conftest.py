@@ -1,6 +1,7 @@
 """One lab for the whole suite: real engines, a real Consul, the real command line.
 
 Its engines start once. Tests that break something carry the mark ``fault`` and mend it again.
+What needs no lab, or hosts of its own, is in ``apart/``.
 
 ``SWARM_TEST_LAB=NAME`` uses a lab that is up already (and leaves it up) while one writes tests;
 otherwise each run brings up a lab of its own, beside any that a developer has. Its engines are of
