@@ -21,7 +21,7 @@ from engine.errors import (
 )
 from master.cluster.model import Engine
 from master.errors import ManagerError, NoHealthyNodeError
-from master.supervisor.fleet import Fleet
+from master.supervisor.fleet import Fleet, by_name
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fanned(Generic[T]):
-    """What came of one call to many engines; both in the order in which they were asked."""
+    """What came of one call to many engines; both in the order of the engines' names."""
 
     answers: list[tuple[Engine, T]]
     failures: list[tuple[Engine, EngineError]]
@@ -93,7 +93,7 @@ async def ask_all(
     Raises:
         NoHealthyNodeError: there is none to be asked.
     """
-    asked = list(fleet.healthy_engines() if engines is None else engines)
+    asked = by_name(fleet.healthy_engines() if engines is None else engines)
     if not asked:
         raise NoHealthyNodeError
 

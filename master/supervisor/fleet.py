@@ -9,7 +9,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from discovery.base import Discovery
@@ -33,6 +33,14 @@ SETTLE_LIMIT_S = 1.0
 the list within that, and one that doesn't must not hold up what is known of the others."""
 _RESTART_DELAY_S = 1.0
 _EXEC_LOOKUP_TIMEOUT_S = 3.0
+
+
+def by_name(engines: Iterable[Engine]) -> list[Engine]:
+    """Put *engines* in an order that does not depend on which of them registered first.
+
+    So the same question gets the same answer each time, also where engines differ.
+    """
+    return sorted(engines, key=lambda engine: (engine.name, engine.address))
 
 
 class Fleet:
@@ -234,8 +242,8 @@ class Fleet:
         raise ManagerError(f"Container {container.name} running on unhealthy node {name}")
 
     def healthy_engines(self) -> list[Engine]:
-        """Every engine that can be asked now."""
-        return [engine for engine in self.state.engines().values() if engine.is_healthy]
+        """Every engine that can be asked now, by name."""
+        return by_name(engine for engine in self.state.engines().values() if engine.is_healthy)
 
     def any_healthy(self) -> Engine:
         """An engine for what any of them can do.

@@ -36,7 +36,8 @@ def broken(ensemble: Lab) -> Iterator[Lab]:
     for part in (*ensemble.consul_servers, *ensemble.agents):
         part.start()
     until(lambda: is_whole(ensemble), 30, "a whole cluster")
-    until(lambda: len(voters(ensemble)) == 3, 20, "three servers that vote")
+    # Consul watches a server for ten seconds before it lets it vote.
+    until(lambda: len(voters(ensemble)) == 3, 60, "three servers that vote")
     manager = Api(ensemble.manager.endpoint)
     for container in manager.get("/containers/json?all=1"):
         manager("DELETE", f"/containers/{container['Id']}?force=1")
