@@ -85,7 +85,10 @@ class Inspector:
                 raise
             if answered:
                 return asking.result()
-            self._hold(container_id, asking)
+            if container_id in self._held:
+                asking.cancel()  # somebody else has asked at the same time
+            else:
+                self._hold(container_id, asking)
         return self._known(container_id) or ContainerConfig()
 
     def _hold(self, container_id: str, asking: asyncio.Task[ContainerConfig]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from common.backoff import Backoff
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
-from master.cluster.model import Engine
+from master.cluster.model import ContainerConfig, Engine
 from master.cluster.state import ClusterState
 from master.supervisor import inspector
 from master.supervisor import refresher as refresher_module
@@ -301,6 +301,24 @@ class TestAContainerThatIsHeld:
         async with asyncio.timeout(2):
             while self.exit_codes(state)[ID] != 3:  # noqa: ASYNC110 - the state tells nobody
                 await asyncio.sleep(0.01)
+
+    async def test_is_waited_for_once_whoever_asks(
+        self, engine: HoldingEngine, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        answered: list[str] = []
+        asker = inspector.Inspector(
+            cast("EngineClient", engine), known=lambda _: None, on_answer=answered.append
+        )
+        engine.free.clear()
+        before = asyncio.all_tasks()
+        both = await asyncio.gather(asker.configs([ID]), asker.configs([ID]))
+        assert both == [{ID: ContainerConfig()}] * 2
+        assert len(asyncio.all_tasks() - before) == 1
+        engine.free.set()
+        await asyncio.wait(asyncio.all_tasks() - before)
+        await asyncio.sleep(0)
+        assert answered == [ID]
+        assert caplog.text.count("is held") == 1
 
     async def test_does_not_keep_a_new_engine_out(
         self, engine: HoldingEngine, state: ClusterState
