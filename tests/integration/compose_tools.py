@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from integration_tools import Api, Cli, Done
+from integration_tools import Api, Cli, Done, remove_volumes
 from network_tools import remove_networks
 
 from lab.cluster import Lab
@@ -108,6 +108,4 @@ def remove_projects(lab: Lab) -> None:
     """Take containers, networks and volumes from every engine."""
     remove_networks(lab)
     for engine in lab.engines:
-        engine_api = Api(engine.socket)
-        for volume in engine_api.get("/volumes")["Volumes"] or ():
-            engine_api("DELETE", f"/volumes/{volume['Name']}?force=1")
+        remove_volumes(Api(engine.socket))

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from image_tools import reset_images
-from integration_tools import Api, remove_containers, unframed, until
+from integration_tools import Api, remove_volumes, unframed, until
 from network_tools import remove_networks
 
 from lab.cluster import Lab
@@ -60,10 +60,7 @@ def old(request: pytest.FixtureRequest, lab: Lab, host: str) -> Iterator[Old]:
     yield Old(lab.manager.endpoint, request.param, host)
     remove_networks(lab)
     for engine in lab.engines:
-        engine_api = Api(engine.socket)
-        remove_containers(engine_api)
-        for volume in engine_api.get("/volumes")["Volumes"] or ():
-            engine_api("DELETE", f"/volumes/{volume['Name']}?force=1")
+        remove_volumes(Api(engine.socket))
 
 
 def test_a_container_from_its_create_to_its_end(old: Old, lab: Lab) -> None:

@@ -7,7 +7,15 @@ from typing import Any
 import docker as docker_py
 import pytest
 from docker.errors import NotFound
-from integration_tools import Api, Cli, message, nodes_of, until
+from integration_tools import (
+    Api,
+    Cli,
+    message,
+    nodes_of,
+    remove_containers,
+    remove_volumes,
+    until,
+)
 
 from lab.cluster import Lab
 
@@ -18,10 +26,8 @@ def _no_volumes(lab: Lab, api: Api) -> Iterator[None]:
     yield
     for engine in lab.engines:
         direct = Api(engine.socket)
-        for container in direct.get("/containers/json?all=1"):
-            direct("DELETE", f"/containers/{container['Id']}?force=1&v=1")
-        for volume in direct.get("/volumes")["Volumes"] or ():
-            assert direct("DELETE", f"/volumes/{volume['Name']}?force=1").status == 204
+        remove_containers(direct)
+        remove_volumes(direct)
     api("POST", "/containers/prune")
 
 
