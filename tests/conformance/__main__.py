@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(_TESTS), str(_TESTS / "integration")]
+sys.path[:0] = [str(_TESTS.parent), str(_TESTS / "integration")]
 
-from conformance.book import Case, Seen  # noqa: E402 - the folders have to be known first
-from conformance.cases import CASES  # noqa: E402
-from conformance.compare import Verdict  # noqa: E402
-from conformance.runner import run  # noqa: E402
-from conformance.sides import GENERATIONS, both_sides  # noqa: E402
+from tests.conformance.book import Case, Seen  # noqa: E402 - the folders have to be known first
+from tests.conformance.cases import CASES  # noqa: E402
+from tests.conformance.compare import Verdict  # noqa: E402
+from tests.conformance.runner import run  # noqa: E402
+from tests.conformance.sides import GENERATIONS, both_sides  # noqa: E402
 
 _WIDTH = 60
 

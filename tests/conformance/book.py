@@ -1,14 +1,14 @@
 """The book of cases: what is asked of both sides.
 
 A case is a function of one side. What it returns is compared, place by place, with the masks of
-`conformance.masks` on; where the sides may differ stands in `conformance.reasons`.
+`masks` on; where the sides may differ stands in `reasons`.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.sides import Side
+from tests.conformance.sides import Side
 
 Seen = Any
 """What a case saw: JSON-like values."""

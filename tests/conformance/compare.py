@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conformance.book import Case, Seen
-from conformance.reason import ABSENT, Reason, fits
-from conformance.reasons import reasons_for
+from tests.conformance.book import Case, Seen
+from tests.conformance.reason import ABSENT, Reason, fits
+from tests.conformance.reasons import reasons_for
 
 _DEVIATIONS = Path(__file__).resolve().parents[2] / "docs" / "DEVIATIONS.md"
 

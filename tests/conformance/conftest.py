@@ -1,15 +1,11 @@
 """The two sides as fixtures. Each generation has a lab of its own, which goes when it is done."""
 
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
-
-from conformance.sides import Side, both_sides
+from tests.conformance.sides import Side, both_sides
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 from integration_tools import until
 
-from conformance.sides import Side
+from tests.conformance.sides import Side
 
 CREATE = "/containers/create?name=web"
 SLEEP: dict[str, Any] = {"Image": "busybox", "Cmd": ["sleep", "600"]}

@@ -2,9 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from conformance.book import Case, Seen
-from conformance.compare import Verdict, judge
-from conformance.sides import Side
+from tests.conformance.book import Case, Seen
+from tests.conformance.compare import Verdict, judge
+from tests.conformance.sides import Side
 
 
 def run(case: Case, generation: str, engine: Side, manager: Side) -> Verdict:

@@ -19,18 +19,18 @@ from typing import Any
 
 from integration_tools import Api, Cli, Done, Manager, until
 
-from conformance.masks import masked
 from lab.cluster import NEWER, Lab
 from lab.host import Engine
 from lab.http import Answer
 from lab.install import find
 from lab.state import EngineState
+from tests.conformance.masks import masked
 
 BASE_IMAGES = ("busybox:latest", "alpine:latest")
 """What every engine of a lab begins with."""
 _PREDEFINED = {"bridge", "host", "none"}
 _OWN = {"date", "server"}
-"""Headers that are each side's own; one case of `conformance.cases.system` looks at them."""
+"""Headers that are each side's own; one case of `cases.system` looks at them."""
 _FRAMING = {"content-length", "transfer-encoding"}
 """How a body's end is told."""
 _OLD, _NEW = EngineState(), EngineState(generation=NEWER.generation)

@@ -5,13 +5,13 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from conformance.book import Case
-from conformance.cases import CASES
-from conformance.compare import rows
-from conformance.reason import ANYTHING
-from conformance.reasons import REASONS, reasons_for
-from conformance.runner import run
-from conformance.sides import GENERATIONS, Side
+from tests.conformance.book import Case
+from tests.conformance.cases import CASES
+from tests.conformance.compare import rows
+from tests.conformance.reason import ANYTHING
+from tests.conformance.reasons import REASONS, reasons_for
+from tests.conformance.runner import run
+from tests.conformance.sides import GENERATIONS, Side
 
 MIXED, NEWER = GENERATIONS
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from conformance import compare
-from conformance.book import Case
-from conformance.compare import judge
-from conformance.masks import masked
-from conformance.reason import ANYTHING, WORDS, Reason
+from tests.conformance import compare
+from tests.conformance.book import Case
+from tests.conformance.compare import judge
+from tests.conformance.masks import masked
+from tests.conformance.reason import ANYTHING, WORDS, Reason
 
 ROW = "`docker version`"
 CASE = Case("area", "name", lambda side: None)

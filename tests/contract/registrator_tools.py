@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from discovery_consul_server import ConsulServer
-from fakes.engine import FakeEngine
 
 from agent.figures import Figures
 from agent.places import EnginePlace
 from agent.registrator import Registrator, RegistratorSettings
 from discovery.uri import ConsulTarget
+from tests.fakes.engine import FakeEngine
 
 HOST = "dockerhost01"
 IP = "10.0.0.1"

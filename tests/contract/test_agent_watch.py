@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from fakes.engine import Call, FakeEngine, Script
 from registrator_tools import add, container_id, end, engine_time, tell, until
 
 from agent import reader as reader_module
@@ -15,6 +14,7 @@ from agent.rules import stopping as stopping_module
 from agent.watch import Watch
 from common.backoff import Backoff
 from engine.client import EngineClient
+from tests.fakes.engine import Call, FakeEngine, Script
 
 pytestmark = pytest.mark.contract
 

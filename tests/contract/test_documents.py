@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import pytest
 from discovery_consul_server import ConsulServer
-from fakes.engine import FakeEngine
 from registrator_tools import add, container_id, registering, tell, until
 
 from discovery.base import Address
@@ -18,6 +17,7 @@ from discovery.opening import open_discovery
 from discovery.uri import ConsulTarget
 from lab.http import call
 from services.marks import DrainMarks
+from tests.fakes.engine import FakeEngine
 from tests.guide import GUIDE, block
 
 pytestmark = pytest.mark.contract

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from discovery_consul_server import ConsulServer
-from fakes.engine import Call, FakeEngine
 from registrator_tools import IP, add, container_id, end, entries, registering, tell, until
 
 from agent import reader as reader_module
+from tests.fakes.engine import Call, FakeEngine
 
 pytestmark = pytest.mark.contract
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from discovery_consul_server import ConsulServer
-from fakes.engine import Call, FakeEngine
 from registrator_tools import (
     HOST,
     IP,
@@ -26,6 +25,7 @@ from registrator_tools import (
 
 from agent import reader as reader_module
 from discovery.uri import ConsulTarget
+from tests.fakes.engine import Call, FakeEngine
 
 pytestmark = pytest.mark.contract
 

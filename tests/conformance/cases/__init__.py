@@ -1,10 +1,10 @@
 """The cases, by area. Reading a module enters its cases into the book."""
 
-from conformance.book import CASES as CASES
-from conformance.cases import cli as cli
-from conformance.cases import containers_create as containers_create
-from conformance.cases import containers_data as containers_data
-from conformance.cases import containers_life as containers_life
-from conformance.cases import images as images
-from conformance.cases import networks as networks
-from conformance.cases import system as system
+from tests.conformance.book import CASES as CASES
+from tests.conformance.cases import cli as cli
+from tests.conformance.cases import containers_create as containers_create
+from tests.conformance.cases import containers_data as containers_data
+from tests.conformance.cases import containers_life as containers_life
+from tests.conformance.cases import images as images
+from tests.conformance.cases import networks as networks
+from tests.conformance.cases import system as system

@@ -2,8 +2,8 @@
 
 import shlex
 
-from conformance.book import Given, case, nothing
-from conformance.givens import (
+from tests.conformance.book import Given, case, nothing
+from tests.conformance.givens import (
     both_streams,
     copied,
     created,
@@ -13,7 +13,7 @@ from conformance.givens import (
     stopped,
     volume,
 )
-from conformance.sides import Side
+from tests.conformance.sides import Side
 
 
 def _cli(

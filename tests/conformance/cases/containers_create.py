@@ -3,9 +3,9 @@
 from functools import partial
 from typing import Any
 
-from conformance.book import Seen, ask, case
-from conformance.givens import CREATE, created
-from conformance.sides import Side
+from tests.conformance.book import Seen, ask, case
+from tests.conformance.givens import CREATE, created
+from tests.conformance.sides import Side
 
 _ask = partial(ask, "create")
 _PLAIN = {"Image": "busybox"}

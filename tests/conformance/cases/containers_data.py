@@ -4,8 +4,8 @@ from functools import partial
 
 from image_tools import tar
 
-from conformance.book import Seen, ask, case
-from conformance.givens import (
+from tests.conformance.book import Seen, ask, case
+from tests.conformance.givens import (
     both_streams,
     created,
     exec_done,
@@ -17,7 +17,7 @@ from conformance.givens import (
     terminal,
     two,
 )
-from conformance.sides import Side
+from tests.conformance.sides import Side
 
 _ask = partial(ask, "data")
 _WEB = "/containers/web"

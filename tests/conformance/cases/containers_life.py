@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from conformance.book import Seen, ask, case
-from conformance.givens import CREATE, SLEEP, created, paused, running, stopped, two
-from conformance.sides import Side
+from tests.conformance.book import Seen, ask, case
+from tests.conformance.givens import CREATE, SLEEP, created, paused, running, stopped, two
+from tests.conformance.sides import Side
 
 _ask = partial(ask, "containers")
 _WEB = "/containers/web"

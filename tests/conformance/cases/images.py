@@ -4,9 +4,9 @@ from functools import partial
 
 from image_tools import archive, tar
 
-from conformance.book import Seen, ask, case
-from conformance.givens import committed, copied, created, in_use, nameless, stopped
-from conformance.sides import Side
+from tests.conformance.book import Seen, ask, case
+from tests.conformance.givens import committed, copied, created, in_use, nameless, stopped
+from tests.conformance.sides import Side
 
 _ask = partial(ask, "images")
 _TAR = {"Content-Type": "application/x-tar"}

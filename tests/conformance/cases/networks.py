@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from conformance.book import Given, Seen, ask, case, nothing
-from conformance.givens import apart, member, mounted, network, volume
-from conformance.sides import Side
+from tests.conformance.book import Given, Seen, ask, case, nothing
+from tests.conformance.givens import apart, member, mounted, network, volume
+from tests.conformance.sides import Side
 
 _ask = partial(ask, "networks")
 _CREATE = "POST /networks/create"

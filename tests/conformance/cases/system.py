@@ -5,9 +5,9 @@ import time
 from functools import partial
 from urllib.parse import quote
 
-from conformance.book import Seen, ask, case
-from conformance.givens import mounted, stopped
-from conformance.sides import Side
+from tests.conformance.book import Seen, ask, case
+from tests.conformance.givens import mounted, stopped
+from tests.conformance.sides import Side
 
 _ask = partial(ask, "system")
 _ask("ping", "GET /_ping")

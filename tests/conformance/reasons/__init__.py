@@ -4,11 +4,11 @@ A reason has to explain a difference in every case that it names: one that has b
 fails its cases, and so does a difference that no reason names.
 """
 
-from conformance.book import Case
-from conformance.reason import Reason
-from conformance.reasons.errors import ERRORS
-from conformance.reasons.machines import MACHINES
-from conformance.reasons.protocol import PROTOCOL
+from tests.conformance.book import Case
+from tests.conformance.reason import Reason
+from tests.conformance.reasons.errors import ERRORS
+from tests.conformance.reasons.machines import MACHINES
+from tests.conformance.reasons.protocol import PROTOCOL
 
 REASONS: tuple[Reason, ...] = (*MACHINES, *PROTOCOL, *ERRORS)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from conformance.reason import ABSENT, ANYTHING, NEW, OLD, WORDS, Reason
+from tests.conformance.reason import ABSENT, ANYTHING, NEW, OLD, WORDS, Reason
 
 _MALFORMED = "malformed JSON, in bodies and filters"
 _NOWHERE = "a create that no engine can take"

@@ -1,6 +1,6 @@
 """Differences that there are because the cluster is more than one machine."""
 
-from conformance.reason import ANYTHING, NEW, OLD, WORDS, Reason
+from tests.conformance.reason import ANYTHING, NEW, OLD, WORDS, Reason
 
 _LABEL = "labels of a container"
 _SWARM_MODE = "swarm mode (`/swarm`, `/nodes`, `/services` …)"

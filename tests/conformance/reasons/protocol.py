@@ -1,6 +1,6 @@
 """Differences in what is around the bodies: headers, versions, paths."""
 
-from conformance.reason import ABSENT, NEW, OLD, WORDS, Reason
+from tests.conformance.reason import ABSENT, NEW, OLD, WORDS, Reason
 
 _HEADERS = "headers of answers"
 
