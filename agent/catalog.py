@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from agent.claim import Identity, NotOursError
 from agent.rules.catalog import (
     alive_check_of,
     container_of,
@@ -24,11 +25,12 @@ class CatalogBackend:
 
     name = "catalog"
 
-    def __init__(self, http: ConsulHTTP, host: str, ttl_s: float) -> None:
+    def __init__(self, http: ConsulHTTP, who: Identity, ttl_s: float) -> None:
         self._http = http
-        self._host = host
+        self._who = who
         self._ttl_s = ttl_s
         self._found: dict[str, str] | None = None
+        self._others: frozenset[str] = frozenset()
         self._kept: frozenset[str] = frozenset()
         self.heartbeat_s = ttl_s / _BEATS_PER_TTL
 
@@ -38,8 +40,14 @@ class CatalogBackend:
         if is_full or found is None:
             found = self._found = await self._read()
         definitions = {
-            one.entry.id: definition_of(one, ttl_s=self._ttl_s) for one in wanted.registrations
+            one.entry.id: definition_of(one, self._who.engine, ttl_s=self._ttl_s)
+            for one in wanted.registrations
         }
+        if claimed := sorted(definitions.keys() & self._others):
+            raise NotOursError(
+                f"somebody else has the service {claimed[0]} here:"
+                f" another engine with the name {self._who.host}? Give one another --host-name"
+            )
         unread = {known for known in found if container_of(known) in wanted.unread}
         written = 0
         for service_id in [one for one in found if one not in definitions.keys() | unread]:
@@ -59,7 +67,7 @@ class CatalogBackend:
         for service_id in sorted(self._kept):
             is_written = self._found is not None and service_id in self._found
             if is_written and not await pass_check(self._http, alive_check_of(service_id)):
-                _log.warning("Consul's agent has lost services of %s: registering", self._host)
+                _log.warning("Consul's agent has lost services of %s: registering", self._who.host)
                 self._found = None
                 return False
         return True
@@ -70,11 +78,14 @@ class CatalogBackend:
 
     async def _read(self) -> dict[str, str]:
         """Return the digests of this host's services, by ID."""
-        return {
+        there = await services(self._http)
+        ours = {
             service_id: digest_of(service)
-            for service_id, service in (await services(self._http)).items()
-            if is_of_host(service, self._host)
+            for service_id, service in there.items()
+            if is_of_host(service, self._who.host, self._who.engine)
         }
+        self._others = frozenset(there.keys() - ours.keys())
+        return ours
 
     async def _register(self, definition: dict[str, Any]) -> None:
         try:

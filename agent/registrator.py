@@ -160,7 +160,7 @@ class Registrator:
         if settings.backend in {"kv", "both"}:
             found.append(KeyBackend(self._http, self._prefix, who, settings.ttl_s))
         if settings.backend in {"catalog", "both"}:
-            found.append(CatalogBackend(self._http, who.host, settings.ttl_s))
+            found.append(CatalogBackend(self._http, who, settings.ttl_s))
         return found
 
     # What should be

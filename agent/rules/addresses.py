@@ -38,10 +38,8 @@ def address_of(
         own = _network_ip(container, metadata.get("network", "")) if not forced else ""
         ip = forced or (own and _reachable(own, host_ip, "its network has the address"))
         return (ip, port.number) if ip else None
-    binding = _binding(container.published.get(port, ()))
-    if binding is None:
-        return None
-    return (forced or _host_ip(binding, host_ip), binding.port)
+    bindings = container.published.get(port, ())
+    return _forced(bindings, forced, host_ip) if forced else _published(bindings, host_ip)
 
 
 def _forced_ip(metadata: Mapping[str, str], host_ip: str) -> str:
@@ -50,12 +48,30 @@ def _forced_ip(metadata: Mapping[str, str], host_ip: str) -> str:
     return _reachable(text, host_ip, "SERVICE_IP is") if text else ""
 
 
-def _binding(bindings: tuple[Binding, ...]) -> Binding | None:
-    """Return the first binding to an IPv4 address, else the first."""
-    for binding in bindings:
-        if ":" not in binding.ip:
-            return binding
-    return bindings[0] if bindings else None
+def _published(bindings: tuple[Binding, ...], host_ip: str) -> tuple[str, int] | None:
+    """Return the first binding that others reach; those to IPv4 addresses come first.
+
+    Raises:
+        RefusedError: it is published, but they reach none.
+    """
+    refusal = None
+    for binding in sorted(bindings, key=lambda one: ":" in one.ip):
+        try:
+            return _host_ip(binding, host_ip), binding.port
+        except RefusedError as exc:
+            refusal = refusal or exc
+    if refusal is not None:
+        raise refusal
+    return None
+
+
+def _forced(bindings: tuple[Binding, ...], ip: str, host_ip: str) -> tuple[str, int] | None:
+    """Return *ip* with the same port; whatever it is bound to, *ip* may be forwarded there."""
+    try:
+        found = _published(bindings, host_ip)
+    except RefusedError:
+        found = ("", bindings[0].port)
+    return found and (ip, found[1])
 
 
 def _host_ip(binding: Binding, host_ip: str) -> str:

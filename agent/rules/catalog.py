@@ -16,20 +16,22 @@ from common.hostport import join_hostport
 
 HOST = "swarm-host"
 """Metadata key by which an agent knows its own services among the others."""
+ENGINE = "swarm-engine"
+"""Metadata key with the engine's own ID: two hosts may have one name."""
 DIGEST = "swarm-digest"
 """Metadata key that tells whether a service is as it should be, checks included."""
 
 _META_KEY = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _CONSULS_OWN = "consul-"
 _META_VALUE_BYTES = 512
-_META_PAIRS = 62
-"""Consul takes 64; two are ours."""
+_META_PAIRS = 61
+"""Consul takes 64; three are ours."""
 _LEAST_GRACE_S = 60.0
 """Consul takes nothing shorter for the removal of a service whose check fails."""
 
 
-def definition_of(registration: Registration, *, ttl_s: float) -> dict[str, Any]:
-    """Return the body that registers it.
+def definition_of(registration: Registration, engine: str, *, ttl_s: float) -> dict[str, Any]:
+    """Return the body that registers it as a service of this *engine*, which is an ID.
 
     A check that the agent passes at every beat takes the service out of answers *ttl_s* seconds
     after the agent's end, and out of Consul a minute later at the soonest. What Consul could not
@@ -50,7 +52,7 @@ def definition_of(registration: Registration, *, ttl_s: float) -> dict[str, Any]
         "Address": entry.ip,
         "Port": entry.published_port,
         "Tags": [*entry.tags, *(("udp",) if entry.protocol == "udp" else ())],
-        "Meta": {**_meta(entry.attributes)[0], HOST: entry.host},
+        "Meta": {**_meta(entry.attributes)[0], HOST: entry.host, ENGINE: engine},
         "Checks": [alive, *([own] if own else [])],
     }
     text = json.dumps(definition, sort_keys=True)
@@ -73,9 +75,13 @@ def digest_of(definition: Mapping[str, Any]) -> str:
     return str((definition.get("Meta") or {}).get(DIGEST, ""))
 
 
-def is_of_host(service: Mapping[str, Any], host: str) -> bool:
-    """Whether a service as Consul shows it was registered by the agent of *host*."""
-    return (service.get("Meta") or {}).get(HOST) == host
+def is_of_host(service: Mapping[str, Any], host: str, engine: str) -> bool:
+    """Whether a service as Consul shows it was registered by the agent of *host* and its *engine*.
+
+    Agents of former versions did not name their engine.
+    """
+    meta = service.get("Meta") or {}
+    return meta.get(HOST) == host and meta.get(ENGINE, engine) == engine
 
 
 def refusals_of(registration: Registration) -> tuple[Refusal, ...]:

@@ -1,5 +1,6 @@
 """The registrator and Consul's service catalog."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -130,12 +131,29 @@ async def test_leftovers_of_this_host_go_and_nobody_elses(
     for name, meta in (
         ("old", {"swarm-host": "dockerhost01"}),
         ("other", {"swarm-host": "b"}),
+        ("namesake", {"swarm-host": "dockerhost01", "swarm-engine": "another one"}),
         ("plain", {}),
     ):
         consul.call("PUT", "/agent/service/register", {"ID": name, "Name": name, "Meta": meta})
     async with registering(consul, engine, backend="catalog", leaves=True):
-        await until(lambda: set(services(consul)) == {ID, "other", "plain"})
-    assert set(services(consul)) == {"other", "plain"}
+        await until(lambda: set(services(consul)) == {ID, "other", "namesake", "plain"})
+    assert set(services(consul)) == {"other", "namesake", "plain"}
+
+
+async def test_a_service_that_another_engine_of_this_name_has_stays_its_own(
+    consul: ConsulServer, engine: FakeEngine
+) -> None:
+    meta = {"swarm-host": "dockerhost01", "swarm-engine": "another one"}
+    body = {"ID": ID, "Name": "theirs", "Meta": meta}
+    consul.call("PUT", "/agent/service/register", body)
+    async with registering(consul, engine, backend="catalog", leaves=True) as figures:
+        await asyncio.sleep(1)
+        assert services(consul)[ID]["Service"] == "theirs"
+        assert not figures.consul_up["catalog"]
+        consul.call("PUT", f"/agent/service/deregister/{ID}")
+        await until(lambda: ID in services(consul), timeout_s=15)
+        assert services(consul)[ID]["Service"] == "web-80"
+        assert figures.consul_up["catalog"]
 
 
 async def test_services_that_consul_has_lost_are_registered_again(

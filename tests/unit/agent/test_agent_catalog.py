@@ -6,6 +6,7 @@ import pytest
 
 from agent.rules.catalog import (
     DIGEST,
+    ENGINE,
     HOST,
     definition_of,
     digest_of,
@@ -32,7 +33,7 @@ def registration(checks: dict[str, str] | None = None, **changes: Any) -> Regist
 
 
 def definition(checks: dict[str, str] | None = None, **changes: Any) -> dict[str, Any]:
-    return definition_of(registration(checks, **changes), ttl_s=30.0)
+    return definition_of(registration(checks, **changes), "e1", ttl_s=30.0)
 
 
 def own_check(**checks: str) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def test_a_service_has_its_entrys_id_folder_and_address() -> None:
     found = definition(tags=("a",), attributes={"vhost": "x"})
     assert (found["ID"], found["Name"]) == ("h1:c1:80", "web-80")
     assert (found["Address"], found["Port"], found["Tags"]) == ("10.0.0.1", 32768, ["a"])
-    assert found["Meta"] == {"vhost": "x", HOST: "h1", DIGEST: digest_of(found)}
+    assert found["Meta"] == {"vhost": "x", HOST: "h1", ENGINE: "e1", DIGEST: digest_of(found)}
     assert definition(protocol="udp")["Tags"] == ["udp"]
 
 
@@ -66,12 +67,12 @@ def test_what_consul_does_not_take_as_metadata_is_left_out_and_named() -> None:
     bad = {"a.b": "x", "long": "x" * 513, "consul-version": "x"}
     many = {f"k{n:02}": "x" for n in range(80)}
     one = registration(attributes={**bad, **many, "good": "x"})
-    meta = definition_of(one, ttl_s=30)["Meta"]
+    meta = definition_of(one, "e1", ttl_s=30)["Meta"]
     assert len(meta) == 64
     assert meta["good"] == "x"
     assert not bad.keys() & meta.keys()
     refusals = refusals_of(one)
-    assert len(refusals) == len(bad) + 80 + 1 - 62
+    assert len(refusals) == len(bad) + 80 + 1 - 61
     assert {refusal.reason for refusal in refusals} == {"meta"}
     assert all(any(key.upper() in refusal.text for refusal in refusals) for key in bad)
 
@@ -165,6 +166,8 @@ def test_the_digest_changes_with_anything_that_consul_is_told() -> None:
 
 
 def test_a_host_knows_its_own_services() -> None:
-    assert is_of_host(definition(), "h1")
-    assert not is_of_host(definition(), "h2")
-    assert not is_of_host({"Meta": None}, "h1")
+    assert is_of_host(definition(), "h1", "e1")
+    assert not is_of_host(definition(), "h2", "e1")
+    assert not is_of_host(definition(), "h1", "e2")
+    assert not is_of_host({"Meta": None}, "h1", "e1")
+    assert is_of_host({"Meta": {HOST: "h1"}}, "h1", "e1")  # of a former version

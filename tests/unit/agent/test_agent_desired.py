@@ -89,12 +89,23 @@ def test_there_is_one_entry_for_each_published_port() -> None:
         pytest.param([("0.0.0.0", "1"), ("0.0.0.0", "2")], "10.0.0.1:1", id="first-of-many"),
         pytest.param([("10.0.0.9", "1")], "10.0.0.9:1", id="as-bound"),
         pytest.param([("", "1")], "10.0.0.1:1", id="no-address"),
+        pytest.param([("127.0.0.1", "1"), ("0.0.0.0", "2")], "10.0.0.1:2", id="not-loopback"),
+        pytest.param([("127.0.0.1", "1"), ("::", "2")], "10.0.0.1:2", id="not-loopback-ipv6"),
         pytest.param([("::", "1")], "10.0.0.1:1", id="ipv6-only"),
         pytest.param([("2001:db8::5", "1")], "[2001:db8::5]:1", id="ipv6-address"),
     ],
 )
 def test_the_value_is_where_others_reach_it(bindings: list[tuple[str, str]], address: str) -> None:
     assert list(keys(ports={"80/tcp": bindings}).values()) == [address]
+
+
+def test_what_a_container_forwards_to_this_machine_is_taken_at_its_word() -> None:
+    env = {"SERVICE_IP": "10.9.9.9"}
+    for bindings, port in (
+        ([("127.0.0.1", "1")], 1),
+        ([("127.0.0.1", "1"), ("0.0.0.0", "2")], 2),
+    ):
+        assert keys(env=env, ports={"80/tcp": bindings}) == {"web-80/h1:c1:80": f"10.9.9.9:{port}"}
 
 
 @pytest.mark.parametrize("ip", ["127.0.0.1", "::1", "fe80::1", "fe80::1%eth0", "nonsense"])
