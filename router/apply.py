@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +20,8 @@ _log = logging.getLogger(__name__)
 Outcome = Literal["unchanged", "written", "adjusted", "reloaded", "started"]
 _READY_TIMEOUT_S = 5.0
 _TAKEN_TIMEOUT_S = 10.0
+_TELL_AGAIN_S = 3.0
+"""A reload takes less, if the proxy has heard of it."""
 _POLL_S = 0.05
 
 
@@ -150,10 +154,14 @@ class Applier:
             # A signal would kill a proxy that is only starting.
             await self._up()
         before = await means.proxy.generation()
+        if not before.process and before.revision == rendered.revision:
+            return "reloaded"  # it came up with this file, and will bring forth no other generation
         is_down = means.supervisor.is_failing and before == Generation()
         if is_down or not means.supervisor.signal(means.proxy.reload_signal):
             return "started"  # when it is started again it reads this file
-        await self._taken(rendered, before)
+        # A master that has just started may not have heard it.
+        tell = partial(means.supervisor.signal, means.proxy.reload_signal)
+        await self._taken(rendered, before, tell_again=tell)
         return "reloaded"
 
     async def _reload_somebody_s(self, rendered: Rendered) -> Outcome:
@@ -183,8 +191,14 @@ class Applier:
                         return
                     await asyncio.sleep(_POLL_S)
 
-    async def _taken(self, rendered: Rendered, before: Generation) -> None:
-        """Wait until another generation has the file.
+    async def _taken(
+        self,
+        rendered: Rendered,
+        before: Generation,
+        *,
+        tell_again: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Wait until another generation has the file; *tell_again* is called once meanwhile.
 
         Raises:
             ReloadError: none does; what ran before still runs.
@@ -193,11 +207,15 @@ class Applier:
             return
         try:
             async with asyncio.timeout(_TAKEN_TIMEOUT_S):
-                while True:
-                    now = await self._means.proxy.generation()
-                    if now != before and now.revision == rendered.revision:
-                        return
-                    await asyncio.sleep(_POLL_S)
+                again = asyncio.get_running_loop().call_later(_TELL_AGAIN_S, tell_again)
+                try:
+                    while True:
+                        now = await self._means.proxy.generation()
+                        if now != before and now.revision == rendered.revision:
+                            return
+                        await asyncio.sleep(_POLL_S)
+                finally:
+                    again.cancel()
         except TimeoutError:
             raise ReloadError(
                 "the proxy passed its check but did not take the file; its own log says why"

@@ -11,17 +11,19 @@ from router.rules.render import Edge
 def taken(edge: Edge, wanted: Iterable[int], in_force: str) -> frozenset[int]:
     """Return those of *wanted* that the proxy could not listen on.
 
-    *in_force* is the text of the file that it runs with: what stands there is its own.
+    *in_force* is the text of the file that it runs with: what it listens on there is its own.
     """
     return frozenset(
         port
         for port in wanted
-        if not _stands_in(edge.tcp_address(port), in_force) and not _is_free(edge.http_host, port)
+        if not _listens(edge.tcp_address(port), in_force) and not _is_free(edge.http_host, port)
     )
 
 
-def _stands_in(address: str, text: str) -> bool:
-    return re.search(rf"(?<!\S){re.escape(address)}(?![0-9])", text) is not None
+def _listens(address: str, text: str) -> bool:
+    """Whether it does by the file *text*, where a server may have that address, too."""
+    listening = rf"^\s*(?:bind|listen)\s+{re.escape(address)}(?![0-9])"
+    return re.search(listening, text, re.MULTILINE) is not None
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from signal import Signals
 
 from common.backoff import Backoff
 from common.durations import format_duration
@@ -24,6 +25,8 @@ from router.attempt import Failure, attempt
 _log = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first_s=0.5, cap_s=30.0)
+_TELL_AGAIN_S = 0.5
+"""To an end that was not heard; doubled each time."""
 _GOOD_AFTER_S = 60.0
 """A proxy that lived so long starts the backoff anew when it dies."""
 _END_S = 2.0
@@ -45,7 +48,7 @@ class Supervisor:
         *,
         pid_file: Path,
         socket: Path,
-        stop_signal: signal.Signals,
+        stop_signal: Signals,
     ) -> None:
         """Start nothing yet.
 
@@ -86,7 +89,7 @@ class Supervisor:
         """Let there be a process, from now on."""
         self._wanted.set()
 
-    def signal(self, number: signal.Signals) -> bool:
+    def signal(self, number: Signals) -> bool:
         """Send *number* to the process; False if there is none."""
         if self._pid is None:
             return False
@@ -118,12 +121,22 @@ class Supervisor:
         """End the process: gracefully for *bound_s* seconds, then at once."""
         self._is_stopping = True
         for number, wait_s in ((self._stop_signal, bound_s), (signal.SIGTERM, _END_S)):
-            if self.signal(number):
-                await self._has_ended(wait_s)
+            await self._tell(number, wait_s)
         if self._pid is not None:
             processes.signal_group(self._pid, signal.SIGKILL)
             await self._has_ended(_END_S)
         await attempt(self._forget())
+
+    async def _tell(self, number: Signals, bound_s: float) -> None:
+        """Send *number* and wait for the end, at most *bound_s* seconds; send it again meanwhile.
+
+        HAProxy's master executes itself anew after each start and reload, and hears nothing then.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, wait_s = loop.time() + bound_s, _TELL_AGAIN_S
+        while self.signal(number) and (left_s := deadline - loop.time()) > 0:
+            await self._has_ended(min(wait_s, left_s))
+            wait_s *= 2
 
     async def _has_ended(self, bound_s: float) -> None:
         """Wait until `run` has seen the end of the process, at most *bound_s* seconds."""

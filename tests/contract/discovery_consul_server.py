@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from lab.install import cache_folder
+from tests.fakes.ports import free_ports
 
 _START_TIMEOUT_S = 30.0
 
@@ -36,7 +36,7 @@ class ConsulServer:
         self.folder = folder
         self.config = config
         names = ("http", "https", "server", "serf_lan")
-        self.ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.headers: Mapping[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -101,23 +101,11 @@ class ConsulServer:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline:
             try:
-                # The node's own check is what sessions need; a leader alone is not enough.
+                # The node's own check is what sessions need; a leader alone is not enough. It
+                # appears when ACLs are ready, too, and is shown to a token that may see nodes.
                 if "serfHealth" in self.call("GET", "/health/node/test").text:
                     return
-                if self.call("GET", "/status/leader").json() and "acl" in self.config:
-                    return  # without a token the node cannot be seen
             except (httpx.HTTPError, ValueError):
                 pass  # not up yet
             time.sleep(0.05)
         pytest.fail(f"Consul did not start: {(self.folder / 'log').read_text()[-2000:]}")
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

@@ -7,7 +7,7 @@ from discovery_consul_server import ConsulServer
 
 from tests.fakes.edge import Backend, Registry, RouterProcess, ask, until
 
-pytestmark = pytest.mark.contract
+pytestmark = [pytest.mark.contract, pytest.mark.timeout(120)]
 
 
 @pytest.mark.parametrize("kind", ["haproxy", "nginx"])

@@ -17,10 +17,10 @@ from tests.fakes.edge import (
     Registry,
     RouterProcess,
     ask,
-    free_port,
     no_request_lost,
     until,
 )
+from tests.fakes.ports import free_port
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(180)]
 

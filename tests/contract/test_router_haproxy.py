@@ -13,7 +13,8 @@ from router.proxies import HAProxy
 from router.rules.build import build
 from router.rules.render import Edge, Paths, Rendered, Renderer, View, shipped_template
 from services.entry import ServiceEntry, entries_of, keys_of
-from tests.fakes.edge import free_port, until
+from tests.fakes.edge import until
+from tests.fakes.ports import free_port
 
 pytestmark = pytest.mark.contract
 

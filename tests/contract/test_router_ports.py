@@ -17,6 +17,8 @@ def test_a_port_that_somebody_listens_on_is_taken_unless_it_is_the_proxy_s_own()
         assert ports.taken(edge, [port], "bind 127.0.0.1:1\n") == {port}
         assert ports.taken(edge, [port], f"bind 127.0.0.1:{port}\n") == frozenset()
         assert ports.taken(edge, [port], f"bind 127.0.0.1:{port}0\n") == {port}
+        assert ports.taken(edge, [port], f"    server a:b:80 127.0.0.1:{port} weight 1\n") == {port}
+        assert ports.taken(edge, [port], f"x\n    listen 127.0.0.1:{port};\n") == frozenset()
         assert ports.taken(Edge(), [port], "") == {port}
     assert ports.taken(edge, [port], "") == frozenset()
 

@@ -48,9 +48,11 @@ class Edge:
     def _proxy(self) -> Iterator[None]:
         programs = find()
         config = str(self.router.config)
+        # Its pid file is not the router's to choose: a package's unit looks for it where it was.
+        directives = f"daemon off; pid {self._folder}/nginx.pid;"
         argv, number = {
             "haproxy": ([str(programs.haproxy), "-W", "-db", "-f", config], "USR2"),
-            "nginx": ([str(programs.nginx), "-c", config, "-g", "daemon off;"], "HUP"),
+            "nginx": ([str(programs.nginx), "-c", config, "-g", directives], "HUP"),
         }[self.kind]
         with (self._folder / "proxy.log").open("ab") as log:
             self.proxy = subprocess.Popen(argv, stdout=log, stderr=log, start_new_session=True)
@@ -122,12 +124,15 @@ def test_servers_that_end_without_a_word_cost_no_request(edge: Edge) -> None:
     assert [answer.body for answer in answers] == [b"c5 %d" % n for n in range(12)]
 
 
+@pytest.mark.parametrize("whose", ["somebody's", "a backend's"])
 def test_a_port_that_somebody_has_costs_only_the_service_that_wants_it(
-    edge: Edge, backends: list[Backend]
+    edge: Edge, backends: list[Backend], whose: str
 ) -> None:
     one, two, three = backends
     edge.start(one.entry())
-    edge.registry.put(two.entry("thief", mode="tcp", listen=str(three.port)))
+    # A backend's address stands in the proxy's file, too.
+    wanted = one.port if whose == "a backend's" else three.port
+    edge.registry.put(two.entry("thief", mode="tcp", listen=str(wanted)))
     until(lambda: edge.router.status()["refusals"], "the refusal")
     assert "somebody else has this port of the edge" in edge.router.status()["refusals"][0]
     assert "SERVICE_LISTEN" in edge.router.text()

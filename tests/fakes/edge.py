@@ -20,14 +20,9 @@ from lab.http import call
 from lab.install import find
 from router.haproxy_socket import Info, RuntimeApi
 from services.entry import ServiceEntry, keys_of
+from tests.fakes.ports import free_port
 
 _TIMEOUT_S = 20.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], what: str, timeout_s: float = _TIMEOUT_S) -> Any:

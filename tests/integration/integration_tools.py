@@ -31,6 +31,7 @@ from lab.cluster import Lab
 from lab.http import Answer, call
 from lab.install import cache_folder
 from lab.parcels import CURRENT_DOCKER, OLDER_DOCKER
+from tests.fakes.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PREPARE = "run `make setup`"
@@ -412,13 +413,6 @@ def knows_app(api: Api) -> bool:
 
 
 # Managers beside the lab's own
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Manager:

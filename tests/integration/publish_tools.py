@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from integration_tools import Manager, free_port
+from integration_tools import Manager
 
 from lab.cluster import Lab
+from tests.fakes.ports import free_port
 
 
 def address_of(lab: Lab) -> str:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from integration_tools import REPOSITORY, Api, Cli, free_port, until
+from integration_tools import REPOSITORY, Api, Cli, until
 
 from lab.cluster import Lab
 from lab.host import Engine
+from tests.fakes.ports import free_port
 
 
 def keys(lab: Lab, prefix: str = "services") -> dict[str, dict[str, Any]]:

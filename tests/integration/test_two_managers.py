@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from integration_tools import Api, Cli, Manager, free_port, until
+from integration_tools import Api, Cli, Manager, until
 
 from lab.cluster import Lab
 from lab.install import find
+from tests.fakes.ports import free_port
 from tests.guide import block
 
 pytestmark = pytest.mark.fault
 
-FAILOVER_S = 5
+FAILOVER_S = 10
 """Two checks that fail, a second apart, and some time for a busy machine."""
 
 

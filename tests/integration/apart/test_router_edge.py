@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,10 +18,12 @@ from tests.fakes.edge import (
     Registry,
     RouterProcess,
     ask,
-    free_port,
     no_request_lost,
     until,
 )
+from tests.fakes.ports import free_port
+
+pytestmark = pytest.mark.timeout(120)
 
 KINDS = ["haproxy", "nginx"]
 
@@ -309,6 +312,20 @@ def test_a_router_that_cannot_reach_consul_serves_the_file_of_before(
             until(lambda: router.answers("other"), "later changes")
     finally:
         server.stop()
+
+
+def test_a_router_that_is_stopped_just_after_its_start_ends_soon(
+    tmp_path: Path, kind: str, registry: Registry, backends: list[Backend]
+) -> None:
+    """HAProxy hears nothing for a moment: without a second signal it ran on for all of --drain."""
+    for number in range(3):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with started(folder, kind, registry, backends[0].entry()) as router:
+            before = time.monotonic()
+            router.tell_to_stop()
+            assert router.stop() == 0
+            assert time.monotonic() - before < 10
 
 
 def test_a_stopped_router_lets_requests_in_progress_end(

@@ -19,6 +19,8 @@ class ScriptedProxy:
 
     runs: str = "old"
     generation_number: int = 1
+    counts: bool = True
+    """Nginx does not: it tells the revision alone."""
     is_willing: bool = True
     reloads: list[str] = field(default_factory=list)
     socket = "the-socket"
@@ -31,7 +33,8 @@ class ScriptedProxy:
         return "nothing to do" if self.runs == rendered.revision else "needs a reload"
 
     async def generation(self) -> Generation:
-        return Generation(str(self.generation_number), self.runs) if self.runs else Generation()
+        number = str(self.generation_number) if self.counts else ""
+        return Generation(number, self.runs) if self.runs else Generation()
 
     def takes(self, revision: str) -> None:
         self.runs = revision
@@ -44,11 +47,16 @@ class ScriptedSupervisor:
     is_wanted = True
     is_failing = False
 
-    def __init__(self, proxy: ScriptedProxy, target: Path) -> None:
+    def __init__(self, proxy: ScriptedProxy, target: Path, deaf: int = 0) -> None:
+        self.deaf = deaf
+        """How many signals are not heard."""
         self._proxy = proxy
         self._target = target
 
     def signal(self, _number: signal.Signals) -> bool:
+        if self.deaf:
+            self.deaf -= 1
+            return True
         text = self._target.read_text()
         self._proxy.reloads.append(text)
         if self._proxy.is_willing:
@@ -84,8 +92,10 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.apply._POLL_S", 0.01)
 
 
-def applier(proxy: ScriptedProxy, target: Path, *, check: str = "true {}") -> Applier:
-    supervisor = ScriptedSupervisor(proxy, target)
+def applier(
+    proxy: ScriptedProxy, target: Path, *, check: str = "true {}", deaf: int = 0
+) -> Applier:
+    supervisor = ScriptedSupervisor(proxy, target, deaf)
     return Applier(Means(target, target.parent / "parts", check, proxy, supervisor))  # type: ignore[arg-type]
 
 
@@ -114,6 +124,32 @@ async def test_a_proxy_that_never_takes_the_file_keeps_the_one_that_it_runs_with
         assert (files.read(target), proxy.runs) == (OLD.text, "old")
     proxy.is_willing = True
     assert await tries.apply(NEW) == "reloaded"
+
+
+async def test_a_proxy_that_did_not_hear_of_the_reload_is_told_again(
+    proxy: ScriptedProxy, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.apply._TELL_AGAIN_S", 0.02)
+    monkeypatch.setattr("router.apply._TAKEN_TIMEOUT_S", 10)
+    assert await applier(proxy, target, deaf=1).apply(NEW) == "reloaded"
+    assert len(proxy.reloads) == 1
+
+
+async def test_a_proxy_that_comes_up_with_the_new_file_has_taken_it(
+    proxy: ScriptedProxy, target: Path
+) -> None:
+    """It had died, and is started again while the file is replaced."""
+    tries = applier(proxy, target)
+    proxy.counts, proxy.is_willing, proxy.runs = False, False, ""
+
+    async def comes_up() -> Generation:
+        proxy.runs = files.read(target).split()[0]
+        return Generation("", proxy.runs)
+
+    proxy.generation = comes_up  # type: ignore[method-assign]
+    assert await tries.apply(NEW) == "reloaded"
+    assert files.read(target) == NEW.text
+    assert proxy.reloads == []
 
 
 async def test_what_could_not_be_put_back_is_put_back_later(

@@ -180,3 +180,12 @@ def test_an_empty_backend_is_answered_with_503_by_nginx() -> None:
 )
 def test_nginx_gets_backups_only_beside_others(servers: tuple[Server, ...], backups: int) -> None:
     assert edge("nginx", *servers).text.count(" backup;") == backups
+
+
+def test_only_an_nginx_that_we_run_has_its_pid_file_where_we_say() -> None:
+    """A package's unit waits for the one that it was built with."""
+    assert "pid /run/x.d/nginx.pid;" in edge("nginx").text
+    of_somebody = Renderer(
+        shipped_template("nginx"), edge=Edge(), paths=Paths("", "/run/x.d"), environ={}
+    )
+    assert "nginx.pid" not in of_somebody.render(View(Model())).text

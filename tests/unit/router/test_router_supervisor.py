@@ -248,6 +248,20 @@ async def test_a_program_that_is_not_there_is_named(
     assert supervisor.starts == 0
 
 
+async def test_a_proxy_that_did_not_hear_that_it_shall_end_is_told_again(stage: Stage) -> None:
+    """As HAProxy's master, which executes itself anew just after its start."""
+    deaf_once = "trap 'trap \"exit 0\" TERM' TERM; echo up >$0; while :; do sleep 0.01; done"
+    is_up = stage.pid_file.with_name("up")
+    supervisor = stage.supervisor("sh", "-c", deaf_once, str(is_up))
+    async with stage.running(supervisor):
+        supervisor.start()
+        await up(supervisor)
+        await asyncio.to_thread(until, is_up.exists, "its trap")
+        async with asyncio.timeout(10):
+            await supervisor.stop(20)
+        assert supervisor.pid is None
+
+
 def test_a_pid_that_was_given_out_anew_is_not_the_proxy(stage: Stage) -> None:
     files.replace(stage.pid_file, f"{os.getpid()} 1\n")
     assert stage.supervisor()._left_by_another() is None
