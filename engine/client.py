@@ -88,8 +88,8 @@ class EngineClient:
         return await self._json("GET", f"/exec/{exec_id}/json", timeout_s=timeout_s)
 
     async def list_images(self) -> list[dict[str, Any]]:
-        """``GET /images/json``, intermediate layers left out."""
-        return await self._rows("/images/json")
+        """``GET /images/json``, those that other images were built on as well."""
+        return await self._rows("/images/json", {"all": "1"})
 
     async def list_networks(self) -> list[dict[str, Any]]:
         """``GET /networks``: the rows."""
@@ -233,7 +233,8 @@ class EngineClient:
         return httpx.Request(
             method,
             "http://engine" + prefix,
-            headers={"Host": "engine", **(headers or {})},
+            # As they came: a text would have to be ASCII.
+            headers=httpx.Headers({"Host": "engine", **(headers or {})}, encoding="latin-1"),
             content=content,
             extensions={
                 "target": target.encode("ascii"),

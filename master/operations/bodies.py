@@ -40,6 +40,18 @@ def sent_object(body: bytes) -> dict[str, Any]:
     return sent
 
 
+def sent_fields(body: bytes, *names: str) -> dict[str, Any]:
+    """Return the object that a client sent, with these fields of it spelled like this.
+
+    Engines read ``{"name": "web"}`` too: their decoder does not care about case.
+
+    Raises:
+        BadRequestError: it isn't one.
+    """
+    spelled = {name.lower(): name for name in names}
+    return {spelled.get(key.lower(), key): value for key, value in sent_object(body).items()}
+
+
 def answered_json(engine: Engine, body: bytes) -> Any:
     """Return what an engine answered.
 

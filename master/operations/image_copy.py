@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
 from engine.lines import lines_of
 from engine.paths import in_path
-from master.cluster.images.holders import image_holders, is_digest, sources_for
+from master.cluster.images.holders import full_name, image_holders, is_digest, sources_for
 from master.cluster.images.merge import failure
 from master.cluster.model import Engine
 from master.errors import ManagerError
@@ -27,6 +27,7 @@ _STALL_LIMIT_S = 60.0
 """A source that has begun to send sends on; its disk may be slow, but not that slow."""
 
 _Key = tuple[str, str, str]
+"""(target, name, image ID)."""
 
 
 @dataclass
@@ -43,9 +44,9 @@ class ImageCopier:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._jobs: dict[_Key, _Job] = {}
-        """(target, reference, image ID) to the copy that brings it there."""
+        """The copies that are on their way."""
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        """(source, target): who may send now; (target, reference): who may give that name now."""
+        """(source, target): who may send now; (target, name): who may give that name now."""
 
     async def bring(self, reference: str, target: Engine) -> bool:
         """Copy an image to *target* from whoever has it.
@@ -62,7 +63,8 @@ class ImageCopier:
         holders = image_holders(self._fleet.state, reference)
         for source in sources_for(self._fleet.state, reference, target):
             try:
-                await self.copy(reference, holders[source.address].id, source, target)
+                image = holders[source.address]
+                await self.copy(full_name(reference, image), image.id, source, target)
             except (EngineError, ManagerError) as exc:
                 failed = EngineError(target.address, f"no copy from {source.name}: {exc}")
                 _log.warning("%s has %s of %s", target.name, failed, reference)
@@ -72,15 +74,16 @@ class ImageCopier:
             raise failed
         return False
 
-    async def copy(self, reference: str, image_id: str, source: Engine, target: Engine) -> None:
+    async def copy(self, name: str, image_id: str, source: Engine, target: Engine) -> None:
         """Copy an image, or wait for the copy of this very image that is on its way.
 
         A tag may be given to another image while the first one is copied: the two go one after the
         other, and the name is that one's which was asked for last.
 
         Args:
-            reference: what it is called, there as here.
-            image_id: which one that is now, as *source* has it; empty if it names several.
+            name: what it is called, there as here: a name with its tag (without one it would be all
+                tags of the repository), or its ID.
+            image_id: which one that is now, as *source* has it.
             source: has it.
             target: shall have it.
 
@@ -88,10 +91,12 @@ class ImageCopier:
             EngineError: one of the two failed; nothing of it stays on the target.
             ManagerError: one of the two has left the cluster.
         """
-        key = (target.address, reference, image_id)
+        key = (target.address, name, image_id)
         if (job := self._jobs.get(key)) is None:
-            name = f"copy of {reference} to {target.name}"
-            task = asyncio.create_task(self._in_turn(reference, source, target), name=name)
+            task = asyncio.create_task(
+                self._in_turn(name, image_id, source, target),
+                name=f"copy of {name} to {target.name}",
+            )
             job = self._jobs[key] = _Job(task)
         job.waiting += 1
         try:
@@ -104,16 +109,22 @@ class ImageCopier:
                 if self._jobs.get(key) is job:
                     del self._jobs[key]
 
-    async def _in_turn(self, reference: str, source: Engine, target: Engine) -> None:
+    async def _in_turn(self, name: str, image_id: str, source: Engine, target: Engine) -> None:
         # In this order: who may send waits for nobody.
-        naming = self._turns.setdefault((target.address, reference), asyncio.Lock())
+        naming = self._turns.setdefault((target.address, name), asyncio.Lock())
         async with naming:
             sending = self._turns.setdefault((source.address, target.address), asyncio.Lock())
             async with sending:
-                await self._transfer(reference, source, target)
+                tag_log = self._fleet.state.tag_log
+                tag_log.copying(target.address, name, image_id)
+                try:
+                    await self._transfer(name, source, target)
+                except BaseException:
+                    tag_log.not_copied(target.address, name)
+                    raise
 
-    async def _transfer(self, reference: str, source: Engine, target: Engine) -> None:
-        path = f"/images/{in_path(reference)}/get"
+    async def _transfer(self, name: str, source: Engine, target: Engine) -> None:
+        path = f"/images/{in_path(name)}/get"
         saving = self._fleet.client(source.address).stream("GET", path)
         async with saving as pieces:
             loading = self._fleet.client(target.address).stream(
@@ -127,7 +138,7 @@ class ImageCopier:
                 async for line in lines_of(answer, target.address):
                     if (said := failure(line)) is not None:
                         raise EngineStatusError(target.address, 500, said)
-        _log.info("copied %s from %s to %s", reference, source.name, target.name)
+        _log.info("copied %s from %s to %s", name, source.name, target.name)
         self._fleet.touch_images(target.address)
 
 

@@ -18,13 +18,16 @@ from master.cluster.filters import boolean
 from master.cluster.images import merge as image_merge
 from master.cluster.images.holders import (
     best_collector,
+    current_holders,
+    full_name,
     has_tag,
     image_holders,
     others_with_tag,
     repository_holders,
+    repository_tags,
 )
 from master.cluster.images.listing import resolve_image
-from master.cluster.images.reference import no_such_image, parse_reference
+from master.cluster.images.reference import given_name, no_such_image, parse_reference
 from master.cluster.images.removal import removal_order
 from master.cluster.model import ApiVersion, Engine
 from master.errors import ManagerError
@@ -51,7 +54,10 @@ class Images:
             NotFoundError: no engine has it.
             EngineStatusError: an engine refused.
         """
-        holders = await self._holders(reference)
+        await self._holders(reference)
+        # An engine that has an older image under this name gives that one no other name.
+        found = current_holders(self._fleet.state, reference)
+        holders = [self._fleet.state.engines()[address] for address in found]
         fanned = await ask_all(
             self._fleet,
             lambda engine, client: self._tag_on(engine, client, reference, query, version),
@@ -59,12 +65,10 @@ class Images:
             engines=holders,
         )
         fanned.raise_failure()
-        given = dict(query)
-        new = f"{given.get('repo', '')}:{given.get('tag') or 'latest'}"
-        found = image_holders(self._fleet.state, reference)
+        given = dict(reversed(query))
+        new = given_name(given.get("repo", ""), given.get("tag", ""))
         for source in holders:
-            if source.address in found:
-                await self.move_tag(new, source, found[source.address].id, skip=holders)
+            await self.move_tag(new, source, found[source.address].id, skip=holders)
 
     async def move_tag(
         self, tag: str, source: Engine, image_id: str, *, skip: Sequence[Engine] = ()
@@ -156,9 +160,17 @@ class Images:
 
     async def _collect_one(self, reference: str, holders: frozenset[str], target: Engine) -> None:
         source = self._fleet.healthy_engine(min(holders))
-        found = image_holders(self._fleet.state, reference).get(source.address)
+        state = self._fleet.state
+        if (image := image_holders(state, reference).get(source.address)) is not None:
+            wanted = {full_name(reference, image): image}
+        else:
+            # All tags of a repository: what the target calls by one of them keeps its name.
+            has = repository_tags(state, target.address, reference)
+            there = repository_tags(state, source.address, reference)
+            wanted = {tag: image for tag, image in there.items() if tag not in has}
         try:
-            await self._copier.copy(reference, found.id if found else "", source, target)
+            for name, image in wanted.items():
+                await self._copier.copy(name, image.id, source, target)
         except EngineError as exc:
             raise ManagerError(
                 f"Unable to bring all images to one engine: {reference} from {source.name}"
@@ -180,7 +192,7 @@ class Images:
 
     def _any_holders(self, reference: str) -> list[str]:
         state = self._fleet.state
-        return list(image_holders(state, reference)) or repository_holders(state, reference)
+        return list(current_holders(state, reference)) or repository_holders(state, reference)
 
     async def _holders(self, reference: str) -> list[Engine]:
         """The engines that are asked about an image: the healthy ones that have it.

@@ -12,6 +12,7 @@ import orjson
 from engine.errors import EngineError
 from master.cluster.images.holders import image_holders
 from master.cluster.images.merge import failure, told_as_progress
+from master.cluster.images.reference import given_name
 from master.cluster.model import ApiVersion, Engine
 from master.errors import ManagerError
 from master.operations.images import Images
@@ -31,8 +32,8 @@ class LoadCall:
     version: ApiVersion
 
     def parameter(self, name: str) -> str:
-        """A parameter of the query; empty if it is not there."""
-        return dict(self.query).get(name, "")
+        """A parameter of the query, the first if there are several; empty if it is not there."""
+        return dict(reversed(self.query)).get(name, "")
 
     def version_for(self, engine: Engine) -> ApiVersion:
         """The API version that *engine* is asked in."""
@@ -72,7 +73,7 @@ class Loader:
         merged = self._merged(call, targets, spool.read)
         filling = asyncio.create_task(spool.fill(call.body), name="body of a load")
         try:
-            await _both(filling, merged)
+            await _ready(filling, merged)
         except BaseException:
             filling.cancel()
             await asyncio.gather(merged.end(), filling, return_exceptions=True)
@@ -106,9 +107,9 @@ class Loader:
             Exception: what reading the body raises.
         """
         await self._fleet.settled()
-        repository, tag = call.parameter("repo"), call.parameter("tag") or "latest"
-        reference = repository if ":" in repository.rpartition("/")[2] else f"{repository}:{tag}"
-        engine = self._importer(reference if repository else "")
+        repository = call.parameter("repo")
+        name = given_name(repository, call.parameter("tag")) if repository else ""
+        engine = self._importer(name)
 
         def ask(engine: Engine) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
             return self._fleet.client(engine.address).stream(
@@ -123,10 +124,10 @@ class Loader:
         merged = MergedProgress("import", [engine], self._fleet, ask)
         await merged.start()
         lines = await merged.lines()
-        return await begun(self._and_follow(lines, engine, reference if repository else ""))
+        return await begun(self._and_follow(lines, engine, name))
 
     async def _and_follow(
-        self, lines: AsyncGenerator[bytes, None], engine: Engine, reference: str
+        self, lines: AsyncGenerator[bytes, None], engine: Engine, name: str
     ) -> AsyncGenerator[bytes, None]:
         image_id = ""
         async with aclosing(lines):
@@ -136,10 +137,10 @@ class Loader:
                 if failure(line) is not None:
                     return
                 image_id = _told_id(line) or image_id
-        if not (reference and image_id):
+        if not (name and image_id):
             return
         try:
-            await self._images.move_tag(reference, engine, image_id)
+            await self._images.move_tag(name, engine, image_id)
         except EngineError as exc:
             failed = self._fleet.state.engine(exc.address)
             node = failed.name if failed is not None else exc.address
@@ -147,10 +148,10 @@ class Loader:
         except ManagerError as exc:
             yield told_as_progress(str(exc))
 
-    def _importer(self, reference: str) -> Engine:
+    def _importer(self, name: str) -> Engine:
         """Who has the tag already; else the engine with the fewest containers."""
         self._fleet.any_healthy()
-        holders = image_holders(self._fleet.state, reference) if reference else {}
+        holders = image_holders(self._fleet.state, name) if name else {}
         first = next(iter(holders), None)
         return self._emptiest() if first is None else self._fleet.healthy_engine(first)
 
@@ -159,8 +160,12 @@ class Loader:
         return min(self._fleet.healthy_engines(), key=lambda engine: len(count(engine.address)))
 
 
-async def _both(filling: asyncio.Task[None], merged: MergedProgress) -> None:
-    """Wait until the body is here and an engine has begun to answer."""
+async def _ready(filling: asyncio.Task[None], merged: MergedProgress) -> None:
+    """Wait until the body is here and an engine has begun to answer, or all of them have ended.
+
+    An engine that says early what is wrong with an image reads no more of it: who has it sent to
+    the end would only fill the disk.
+    """
     try:
         await merged.start()
     except EngineError:
@@ -169,7 +174,15 @@ async def _both(filling: asyncio.Task[None], merged: MergedProgress) -> None:
         # The engines' requests broke off with the body: its own error is the cause.
         await filling
         raise
-    await filling
+    ended = asyncio.create_task(merged.ended(), name="end of a load")
+    try:
+        await asyncio.wait([filling, ended], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ended.cancel()
+    if filling.done():
+        filling.result()
+    else:
+        filling.cancel()
 
 
 async def _and_close(

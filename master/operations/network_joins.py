@@ -13,7 +13,7 @@ from master.cluster.model import ApiVersion, Container, Engine
 from master.cluster.networks.edits import endpoint_on
 from master.cluster.networks.index import ClusterNetwork
 from master.errors import BadRequestError, ManagerError, NotFoundError
-from master.operations.bodies import JSON_BODY, sent_object
+from master.operations.bodies import JSON_BODY, sent_fields
 from master.operations.fanout import ask_all
 from master.operations.mirrors import Joined, Mirrors
 from master.operations.network_lookup import find, holders
@@ -37,7 +37,7 @@ class NetworkJoins:
             NotFoundError: there is no such network, or container.
             EngineError: the engine refuses.
         """
-        body = sent_object(raw)
+        body = sent_fields(raw, "Container", "EndpointConfig")
         container = (await self._fleet.find_container(_container_in(body))).container
         group = await find(self._fleet, reference)
         engine = self._fleet.healthy_engine(container.engine, container)
@@ -52,7 +52,7 @@ class NetworkJoins:
             NotFoundError: there is no such network, or container.
             EngineError: the engine refuses.
         """
-        body = sent_object(raw)
+        body = sent_fields(raw, "Container", "Force")
         try:
             container = (await self._fleet.find_container(_container_in(body))).container
         except NotFoundError:

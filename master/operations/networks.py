@@ -20,7 +20,7 @@ from master.cluster.networks.index import PREDEFINED, no_such_network
 from master.cluster.networks.listing import list_networks, merged_inspect, read_filters
 from master.cluster.placing.placement import Placement
 from master.errors import ConflictError
-from master.operations.bodies import JSON_BODY, answered_id, answered_object, sent_object
+from master.operations.bodies import JSON_BODY, answered_id, answered_object, sent_fields
 from master.operations.fanout import Fanned, ask_all, partial_headers
 from master.operations.mirrors import Mirrors
 from master.operations.network_joins import NetworkJoins
@@ -40,6 +40,22 @@ _DEADLINE_S = 10.0
 _WRITE_DEADLINE_S = 30.0
 _NOT_FOUND = 404
 _MIRRORED_DRIVERS = frozenset({"", "default", "bridge"})
+_FIELDS = (
+    "Name",
+    "CheckDuplicate",
+    "Driver",
+    "Scope",
+    "EnableIPv4",
+    "EnableIPv6",
+    "IPAM",
+    "Internal",
+    "Attachable",
+    "Ingress",
+    "ConfigOnly",
+    "ConfigFrom",
+    "Options",
+    "Labels",
+)
 _HOME_FILTERS = ("health", "constraint", "whitelist")
 
 
@@ -118,7 +134,7 @@ class Networks:
             SchedulingError: no node fits the constraints in the network's labels.
             EngineError: the engine refuses, or does not answer.
         """
-        body = sent_object(raw)
+        body = sent_fields(raw, *_FIELDS)
         name = body.get("Name")
         engine, bare = self._split(name) if isinstance(name, str) else (None, name)
         if not bare or not isinstance(bare, str) or not _is_well_formed(body):

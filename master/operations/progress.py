@@ -61,6 +61,10 @@ class MergedProgress:
             await asyncio.gather(*self._tasks)
             raise self._failures[min(self._failures)]
 
+    async def ended(self) -> None:
+        """Wait until every engine has said all it has to say."""
+        await asyncio.wait(self._tasks)
+
     async def lines(self) -> AsyncGenerator[bytes, None]:
         """The merged progress, then what failed. Who closes it ends the call on every engine."""
         return await begun(self._read())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import EngineError, EngineStatusError
 from engine.lines import lines_of
-from master.cluster.images.holders import image_holders, newer_source
+from master.cluster.images.holders import full_name, image_holders, newer_source
 from master.cluster.images.merge import failure
 from master.cluster.images.reference import parse_reference
 from master.cluster.model import ApiVersion, Engine
@@ -128,9 +128,9 @@ class Puller:
         source = newer_source(self._fleet.state, image, engine)
         if source is None:
             return
-        image_id = image_holders(self._fleet.state, image)[source.address].id
+        newer = image_holders(self._fleet.state, image)[source.address]
         try:
-            await self._copier.copy(image, image_id, source, engine)
+            await self._copier.copy(full_name(image, newer), newer.id, source, engine)
         except (EngineError, ManagerError) as exc:
             _log.warning("%s keeps its older %s: %s", engine.name, image, exc)
 

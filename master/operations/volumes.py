@@ -28,7 +28,7 @@ from master.cluster.volumes.listing import (
     volume_rows,
 )
 from master.errors import BadRequestError, NotFoundError, PlacementError
-from master.operations.bodies import JSON_BODY, sent_object
+from master.operations.bodies import JSON_BODY, sent_fields
 from master.operations.fanout import ask_all, partial_headers
 from master.supervisor.fleet import Fleet
 from scheduler.directives import read_labels
@@ -36,8 +36,6 @@ from scheduler.expr import parse_many
 from scheduler.schedule import schedule
 from scheduler.types import Node, Request
 
-_FIELDS = {name.lower(): name for name in ("Name", "Driver", "Labels", "DriverOpts")}
-"""Docker's decoder matches names without regard to case."""
 _REMOVE_LIMIT_S = 120.0
 """An engine deletes a volume's files while it answers."""
 _NOT_FOUND = 404
@@ -240,8 +238,7 @@ def _parse(body: bytes) -> dict[str, Any]:
     Raises:
         BadRequestError: it is no object, or a field that decides where it goes has a wrong type.
     """
-    sent = sent_object(body)
-    wanted = {_FIELDS.get(key.lower(), key): value for key, value in sent.items()}
+    wanted = sent_fields(body, "Name", "Driver", "Labels", "DriverOpts")
     for key, kind in (("Name", str), ("Labels", dict)):
         if not isinstance(wanted.get(key), kind | None):
             raise BadRequestError(

@@ -149,6 +149,9 @@ class Relay:
         if route.subject is Subject.IMAGES:
             names = [value for key, value in query if key == "names" and value]
             return self._healthy(await self._images.collect(names), None, None)
+        if route.subject is Subject.IMAGE and route.path.endswith("/get"):
+            name = unquote(request.params["name"])
+            return self._healthy(await self._images.collect([name]), None, None)
         if route.subject is Subject.IMAGE and route.path.endswith("/push"):
             name = unquote(request.params["name"])
             address = await self._images.pushable(name, _firsts(query).get("tag", ""))

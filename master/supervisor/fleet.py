@@ -17,6 +17,7 @@ from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
 from master.cluster.events.broker import EventBroker, engine_event, event_from_message
 from master.cluster.execs import ExecIndex
+from master.cluster.images.holders import current_holders
 from master.cluster.images.listing import resolve_image
 from master.cluster.model import Container, Engine
 from master.cluster.networks.edits import with_cluster_network
@@ -321,9 +322,9 @@ class Fleet:
             return self._image_holder(reference)
 
     def _image_holder(self, reference: str) -> str:
-        holders = [address for address, _ in resolve_image(self.state, reference)]
-        healthy = [address for address in holders if self.state.engines()[address].is_healthy]
-        return (healthy or holders)[0]
+        if current := current_holders(self.state, reference):
+            return next(iter(current))
+        return resolve_image(self.state, reference)[0][0]
 
     async def still_there(self, container: Container) -> bool:
         """Whether the engine really still has it; if not it is forgotten."""

@@ -130,6 +130,15 @@ def nameless(side: Side) -> dict[str, str]:
     return {"image": made}
 
 
+def parent(side: Side) -> dict[str, str]:
+    """A nameless image that ``made:1`` was made from: ``{image}``."""
+    gaps = nameless(side)
+    side.must("POST", CREATE, {"Image": gaps["image"], "Cmd": ["true"]})
+    side.must("POST", "/commit?container=web&repo=made&tag=1")
+    side.must("DELETE", "/containers/web")
+    return gaps
+
+
 def in_use(side: Side) -> None:
     """``made:1``, which a running ``user`` uses."""
     committed(side)

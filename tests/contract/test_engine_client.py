@@ -62,6 +62,12 @@ async def test_the_version_stands_in_every_path_once_it_is_known(
     assert [asked.target for asked in engine.asked] == ["/_ping", "/v1.41/_ping", "/v1.30/_ping"]
 
 
+async def test_a_header_passes_as_it_came(engine: FakeEngine, client: EngineClient) -> None:
+    """Such as the HttpHeaders of somebody's ~/.docker/config.json."""
+    await client.request("GET", "/_ping", headers={"X-User": "Müller".encode().decode("latin-1")})
+    assert engine.asked[-1].header("x-user").encode("latin-1").decode() == "Müller"
+
+
 async def test_a_refusal_has_the_engines_words_and_status(client: EngineClient) -> None:
     with pytest.raises(EngineStatusError) as refused:
         await client.inspect_container("nope")
@@ -384,8 +390,9 @@ async def test_a_connection_that_is_gone_before_its_first_request_is_an_error() 
     host, port = server.sockets[0].getsockname()
     client = EngineClient(f"{host}:{port}")
     connection = await client.pool.acquire()
-    await asyncio.sleep(0.05)
-    assert not connection.is_idle
+    async with asyncio.timeout(5):
+        while connection.is_idle:  # noqa: ASYNC110 - the connection tells nobody
+            await asyncio.sleep(0.01)
     lost = asyncio.get_running_loop().create_future()
 
     class Waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +105,29 @@ def test_all_refuse_with_their_own_words(client: Client, fleet: list[FakeEngine]
     assert (answer.status, answer.message) == (500, "no space left on device")
 
 
+def test_what_every_engine_has_given_up_is_read_no_further(
+    client: Client, fleet: list[FakeEngine]
+) -> None:
+    """Engines look at the beginning; the rest would only fill the manager's disk."""
+
+    async def give_up(call: Call) -> None:
+        await call.reader.read(1000)
+        await call.chunked([b'{"errorDetail":{"message":"bad tar"},"error":"bad tar"}\r\n'])
+
+    for engine in fleet:
+        engine.on("POST /images/load.*", give_up)
+    open_before = spools()
+    client.request("POST", "/images/load", None, "Content-Length: 10000000000")
+    for _ in range(300):
+        client.send(b"x" * MB)
+        if select.select([client.sock], [], [], 0.001)[0]:
+            break
+    answer = client.answer()
+    assert (answer.status, answer.whole) == (200, True)
+    assert json.loads(answer.body.splitlines()[-1])["error"] == "bad tar"
+    until(lambda: spools() == open_before, "the disk is given back")
+
+
 def test_a_slow_engine_does_not_hold_up_the_client(
     client: Client, fleet: list[FakeEngine], engines: LoopThread
 ) -> None:
@@ -196,6 +220,35 @@ async def saved(call: Call) -> None:
 async def half_saved(call: Call) -> None:
     await call.chunked([b"tar of app"], end=False)
     call.cut()
+
+
+def test_a_repository_is_saved_by_who_has_any_tag_of_it(
+    client: Client, fleet: list[FakeEngine], manager: RunningManager
+) -> None:
+    only = {"Id": "sha256:" + "b" * 64, "RepoDigests": [], "Created": 1, "ParentId": ""}
+    fleet[1].images = [{**only, "RepoTags": ["tool:1", "tool:2"]}]
+    manager.settle()
+    fleet[1].on("GET /images/tool/get", saved)
+    assert client.ask("GET", "/images/tool/get").body == b"tar of app" * 3
+
+
+def test_of_a_repository_only_the_tags_that_are_lacking_are_copied(
+    client: Client, fleet: list[FakeEngine], manager: RunningManager
+) -> None:
+    image = {"RepoDigests": [], "Created": 1, "ParentId": ""}
+    one, two = "sha256:" + "b" * 64, "sha256:" + "c" * 64
+    fleet[1].images = [{**image, "Id": one, "RepoTags": ["one:1", "two:1", "three:1"]}]
+    app = fleet[0].images
+    fleet[0].images = [*app, {**image, "Id": two, "RepoTags": ["tool:1", "tool:2"]}]
+    manager.settle()
+    for tag in ("1", "2"):
+        fleet[0].on(f"GET /images/tool:{tag}/get", saved)
+    fleet[1].on("GET /images/get.*", saved)
+    names = "&".join(f"names={name}" for name in ("one:1", "two:1", "three:1", "tool"))
+    assert client.ask("GET", f"/images/get?{names}").status == 200
+    saves = [asked.path for asked in fleet[0].asked if asked.path.endswith("/get")]
+    assert [path.rpartition("/images/")[2] for path in saves] == ["tool:1/get", "tool:2/get"]
+    fleet[0].images = app
 
 
 def test_what_one_engine_lacks_is_copied_to_it(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from master.cluster.images.current import machine, outdated, superseded
 from master.cluster.images.listing import resolve_image
 from master.cluster.images.reference import parse_reference, reference_key
 from master.cluster.model import Engine, Image
@@ -23,10 +24,39 @@ def image_holders(state: ClusterState, reference: str) -> dict[str, Image]:
     return {address: image for address, image in found if _is_healthy(state, address)}
 
 
+def current_holders(state: ClusterState, reference: str) -> dict[str, Image]:
+    """Return the `image_holders` that have what *reference* means now.
+
+    An engine that has another image under a tag than the one that was given it last, by an engine
+    built like it, is not among them.
+    """
+    holders = image_holders(state, reference)
+    older = outdated(state, reference, holders.items())
+    return {address: image for address, image in holders.items() if address not in older}
+
+
+def full_name(reference: str, image: Image) -> str:
+    """Return *reference* with its tag, unless it is *image*'s ID: `docker save app` is all tags."""
+    key = reference_key(reference)
+    return key if any(reference_key(tag) == key for tag in image.tags) else reference
+
+
+def repository_tags(state: ClusterState, address: str, reference: str) -> dict[str, Image]:
+    """Return an engine's tags of the repository that *reference* names."""
+    name = parse_reference(reference).name
+    return {
+        tag: image
+        for image in state.images_on(address)
+        for tag in image.tags
+        if reference_key(tag).rpartition(":")[0] == name
+    }
+
+
 def repository_holders(state: ClusterState, reference: str) -> list[str]:
     """Return the healthy engines that have any tag of the repository that *reference* names.
 
-    That is what a push of all tags and ``docker save app`` mean by a name without a tag.
+    That is what a push of all tags and ``docker save app`` mean by a name without a tag. An engine
+    that has older images under some of them is not asked while another one has not.
     """
     try:
         wanted = parse_reference(reference)
@@ -34,16 +64,18 @@ def repository_holders(state: ClusterState, reference: str) -> list[str]:
         return []
     if wanted.id or wanted.digest or has_tag(reference):
         return []
-    return [
-        address
+    tags = {
+        address: repository_tags(state, address, reference)
         for address in state.engines()
         if _is_healthy(state, address)
-        and any(
-            reference_key(tag).rpartition(":")[0] == wanted.name
-            for image in state.images_on(address)
-            for tag in image.tags
-        )
-    ]
+    }
+    older = superseded(state)
+    counts = {
+        address: sum((address, reference_key(tag)) in older for tag in found)
+        for address, found in tags.items()
+        if found
+    }
+    return [address for address, count in counts.items() if count == min(counts.values())]
 
 
 def others_with_tag(state: ClusterState, tag: str, source: Engine, image_id: str) -> list[Engine]:
@@ -108,11 +140,6 @@ def newer_source(state: ClusterState, reference: str, target: Engine) -> Engine 
     if newest is None or holders[newest].id == mine.id:
         return None
     return state.engines()[newest]
-
-
-def machine(engine: Engine) -> tuple[str, str]:
-    """Return system and architecture, as the engine calls them."""
-    return str(engine.info.get("OSType", "")), str(engine.info.get("Architecture", ""))
 
 
 def is_digest(reference: str) -> bool:

@@ -58,6 +58,12 @@ class ImageIndex:
             raise no_such_image(asked)
         return list(found)
 
+    def ambiguous(self) -> Iterator[tuple[str, list[Found]]]:
+        """Yield the names under which engines have different images, and who has which."""
+        for key, found in self._by_key.items():
+            if len({image.id for _, image in found}) > 1:
+                yield key, found
+
     def descendants(self, address: str, image_id: str) -> Iterator[str]:
         """Yield the IDs of all images on an engine that were built on this one."""
         waiting, seen = [image_id], {image_id}

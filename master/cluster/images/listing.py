@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -21,8 +21,10 @@ from master.cluster.filters import (
     parse_filters,
     yes_or_no,
 )
+from master.cluster.images.current import superseded
 from master.cluster.images.glob import image_glob
 from master.cluster.images.index import Found
+from master.cluster.images.reference import reference_key
 from master.cluster.model import NEWEST_API, ApiVersion, Image
 from master.cluster.state import ClusterState
 
@@ -99,19 +101,20 @@ class ImageList:
         return body
 
     def _rows(self, query: ImageQuery, now: float) -> list[dict[str, Any]]:
-        images = self._on_wanted_nodes(query.filters.get("node", ()))
+        images = self._as_named_now(self._on_wanted_nodes(query.filters.get("node", ())))
         by_id: dict[str, list[Image]] = {}
         for image in images:
             by_id.setdefault(image.id, []).append(image)
         parents = {image.row.get("ParentId") for image in images}
         is_wanted = self._test(query, now)
+        heads_only = not query.all or yes_or_no(query.filters, "dangling")
         patterns = [image_glob(pattern) for pattern in query.filters.get("reference", ())]
         rows = []
         for image_id, copies in by_id.items():
             row = merged(copies)
             if patterns and not _keep_matching(row, patterns):
                 continue
-            is_hidden = not query.all and image_id in parents and not _names(row)
+            is_hidden = heads_only and image_id in parents and not _names(row)
             if not is_hidden and is_wanted(row):
                 rows.append(shims.image_row(row, query.version))
         return sorted(rows, key=lambda row: (-_created(row), str(row.get("Id"))))
@@ -125,6 +128,16 @@ class ImageList:
             for engine in self._state.engines().values()
             if matches(engine.name) or engine.id in nodes or engine.address in nodes
             for image in self._state.images_on(engine.address)
+        ]
+
+    def _as_named_now(self, images: list[Image]) -> list[Image]:
+        """The images without the tags that mean newer ones: an engine would have taken them."""
+        older = superseded(self._state)
+        if not older:
+            return images
+        return [
+            replace(i, tags=tuple(t for t in i.tags if (i.engine, reference_key(t)) not in older))
+            for i in images
         ]
 
     def _test(self, query: ImageQuery, now: float) -> Callable[[Mapping[str, Any]], bool]:

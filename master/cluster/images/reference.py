@@ -78,6 +78,16 @@ def parse_reference(text: str) -> ImageReference:
     )
 
 
+def given_name(repository: str, tag: str) -> str:
+    """Return what ``docker tag`` and ``import`` call an image; a tag of its own beats a typed one.
+
+    Nothing is checked: the engines do that.
+    """
+    path, slash, last = repository.rpartition("/")
+    name, _, typed = last.partition(":")
+    return f"{path}{slash}{name}:{tag or typed or DEFAULT_TAG}"
+
+
 def id_prefix(text: str) -> str | None:
     """Return the hex digits if *text* may be the beginning of an image's ID; None otherwise."""
     found = _ID_PREFIX.fullmatch(text)

@@ -5,7 +5,7 @@ from functools import partial
 from image_tools import archive, tar
 
 from tests.conformance.book import Seen, ask, case
-from tests.conformance.givens import committed, copied, created, in_use, nameless, stopped
+from tests.conformance.givens import committed, copied, created, in_use, nameless, parent, stopped
 from tests.conformance.sides import Side
 
 _ask = partial(ask, "images")
@@ -33,6 +33,15 @@ for _prefix, _by in (("", ""), ("/v1.24", " by v1.24"), ("/v1.41", " by v1.41"))
     _ask(f"list of a nameless one{_by}", f'{_path}?filters={{"dangling":["true"]}}', given=nameless)
 _ask("list without the nameless", 'GET /images/json?filters={"dangling":["false"]}', given=nameless)
 _ask("removal of a nameless one", "DELETE /images/{image}", given=nameless)
+_ask("list with a manifest each", "GET /images/json?manifests=1")
+_ask("list with a parent", "GET /images/json", given=parent)
+_dangling = 'filters={"dangling":["true"]}'
+_ask("list of dangling ones with a parent", f"GET /images/json?{_dangling}", given=parent)
+_ask("list of all dangling ones", f"GET /images/json?all=1&{_dangling}", given=parent)
+_ask("inspect of a parent", "GET /images/{image}/json", given=parent)
+_ask("history of a parent", "GET /images/{image}/history", given=parent)
+_ask("removal of a parent", "DELETE /images/{image}", given=parent)
+_ask("removal of a child", "DELETE /images/made:1", given=parent)
 for _name in ("alpine", "alpine:latest", "docker.io/library/alpine"):
     _ask(f"inspect of {_name}", f"GET /images/{_name}/json")
 for _name, _what in (
@@ -158,6 +167,15 @@ def _failed_build(side: Side) -> Seen:
     context = tar({"Dockerfile": b"FROM busybox\nRUN exit 3"})
     body = side.ask("POST", "/build", context, headers=_TAR)["body"]
     return [row for row in body if "error" in row or "Step" in str(row)]
+
+
+@case("images", "list of all with a parent")
+def _list_of_all(side: Side) -> Seen:
+    parent(side)
+    seen = side.ask("GET", "/images/json?all=1")
+    # Both are made in one second: engines have no order among those.
+    seen["body"].sort(key=lambda row: row["RepoTags"] or [])
+    return seen
 
 
 @case("images", "save and load")

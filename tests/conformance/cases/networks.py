@@ -27,6 +27,7 @@ _list("list", "GET /networks")
 _list("list with a slash", "GET /networks/")
 _ask("create", _CREATE, body={"Name": "net"})
 _ask("create by v1.24", "POST /v1.24/networks/create", body={"Name": "net"})
+_ask("create in small letters", _CREATE, body={"name": "net", "driver": "bridge"})
 _ask("create without a name", _CREATE, body={})
 _ask("create with a bad name", _CREATE, body={"Name": " "})
 _ask("create with a slash", _CREATE, body={"Name": "a/b"})
@@ -78,6 +79,18 @@ _list("list by an unknown filter", 'GET /networks?filters={"x":["y"]}')
 _list("list by filters that are no JSON", "GET /networks?filters={x")
 _list("list by v1.24", 'GET /v1.24/networks?filters={"name":["ne"]}', given=network)
 _ask("connect", "POST /networks/net/connect", given=apart, body={"Container": "web"})
+_ask(
+    "connect in small letters",
+    "POST /networks/net/connect",
+    given=apart,
+    body={"container": "web", "endpointconfig": {}},
+)
+_ask(
+    "disconnect in small letters",
+    "POST /networks/net/disconnect",
+    given=member,
+    body={"container": "web", "force": True},
+)
 _ask("connect twice", "POST /networks/net/connect", given=member, body={"Container": "web"})
 _ask(
     "connect to an unknown one",

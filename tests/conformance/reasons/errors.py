@@ -67,7 +67,6 @@ ERRORS: tuple[Reason, ...] = (
             "containers: rename to a bad name": (
                 "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
             ),
-            "images: get of a missing one": "No such image: no/such:latest",
             "networks: inspect in another scope": "network <id> not found",
         },
     ),

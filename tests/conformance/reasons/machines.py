@@ -55,13 +55,18 @@ MACHINES: tuple[Reason, ...] = (
     Reason(
         _LABEL,
         {"body.*.Labels.com.docker.swarm.id": "<id>"},
-        (*_LISTED, "images: list of a nameless one*"),
+        (
+            *_LISTED,
+            "images: list of a nameless one*",
+            "images: list with a parent",
+            "images: list of all with a parent",
+        ),
     ),
     Reason(_LABEL, {"body.Config.Labels.com.docker.swarm.id": "<id>"}, _INSPECTED),
     Reason(
         _LABEL,
         {"*Labels.com.docker.swarm.id": "<id>"},
-        ("create: inspect tells*", "images: save and load"),
+        ("create: inspect tells*", "images: save and load", "images: inspect of a parent"),
     ),
     Reason(
         _LABEL,

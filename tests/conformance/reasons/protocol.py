@@ -96,8 +96,7 @@ PROTOCOL: tuple[Reason, ...] = (
             "data: a missing file",
             "data: a file without a path",
             "images: push*",
-            "images: get of several*",
-            "images: get of none",
+            "images: get of*",
         ),
     ),
     Reason(

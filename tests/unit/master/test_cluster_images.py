@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from master.cluster.images.glob import image_glob
 from master.cluster.images.listing import ImageList, ImageQuery, resolve_image
-from master.cluster.images.reference import parse_reference, reference_key
+from master.cluster.images.reference import given_name, parse_reference, reference_key
 from master.cluster.model import Engine, Health
 from master.cluster.rows import image_from_row
 from master.cluster.state import ClusterState
@@ -261,6 +261,23 @@ def test_layers_in_between_show_up_with_all(state: ClusterState) -> None:
     assert ids(images(state, everything=True)) == [BUSYBOX, BASE]
 
 
+def test_what_others_were_built_on_is_not_dangling(state: ClusterState) -> None:
+    put(state, B, row(OTHER, created=30), row(BASE, "new:1", created=10, ParentId=OTHER))
+    assert images(state, everything=True, dangling="true") == []
+    put(state, B, row(OTHER, created=30))
+    assert [image["Id"] for image in images(state, everything=True, dangling="true")] == [OTHER]
+
+
+def test_a_tag_is_shown_at_the_image_that_it_means_now(state: ClusterState) -> None:
+    put(
+        state, B, row(BUSYBOX, "busybox:1.36", created=20), row(OTHER, "busybox:latest", created=30)
+    )
+    names = {image["Id"]: image["RepoTags"] for image in images(state)}
+    assert names[OTHER] == ["busybox:latest"]
+    assert names[BUSYBOX] == ["busybox:1.36"]
+    assert [image["Id"] for image in images(state, reference="busybox:latest")] == [OTHER]
+
+
 @pytest.mark.parametrize("key", ["before", "since"])
 def test_a_point_of_reference_has_to_exist(state: ClusterState, key: str) -> None:
     with pytest.raises(NotFoundError, match="No such image: nope:latest"):
@@ -368,3 +385,18 @@ def test_any_glob_matches_or_is_told(pattern: str, name: str) -> None:
         assert isinstance(image_glob(pattern)(name), bool)
     except BadRequestError as error:
         assert str(error).startswith("invalid filter 'reference=")  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("repository", "tag", "name"),
+    [
+        ("app", "", "app:latest"),
+        ("app", "1", "app:1"),
+        ("app:1", "", "app:1"),
+        ("app:1", "2", "app:2"),
+        ("host:5000/app", "", "host:5000/app:latest"),
+        ("host:5000/app:1", "", "host:5000/app:1"),
+    ],
+)
+def test_what_an_image_is_called_when_it_is_tagged(repository: str, tag: str, name: str) -> None:
+    assert given_name(repository, tag) == name

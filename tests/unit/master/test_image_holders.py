@@ -6,14 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from master.cluster.images.current import superseded
 from master.cluster.images.holders import (
     best_collector,
+    current_holders,
+    full_name,
     has_tag,
     image_holders,
     is_digest,
     newer_source,
     others_with_tag,
     repository_holders,
+    repository_tags,
     sources_for,
 )
 from master.cluster.model import Engine, Health, Image
@@ -69,6 +73,13 @@ def test_any_tag_of_a_repository() -> None:
     assert repository_holders(found, "host:5000/app") == [A]
     for tagged in ("app:1", "app:latest", "app@sha256:" + "a" * 64, OLD, "NO name"):
         assert repository_holders(found, tagged) == []
+
+
+def test_of_a_repository_the_current_tags_are_meant() -> None:
+    found = state(A={"app:1": OLD}, B={"app:1": OLD}, C={"app:1": OLD})
+    assert repository_holders(found, "app") == [A, B, C]
+    retagged(found, B, "app:1", NEW)
+    assert repository_holders(found, "app") == [B]
 
 
 def test_a_port_is_no_tag() -> None:
@@ -153,3 +164,38 @@ def test_a_tag_that_was_removed_is_forgotten() -> None:
     assert found.tag_log.newest("app:1", [A, B]) is None
     found.remove_engine(A)
     assert found.tag_log.newest("other:1", [A]) is None
+
+
+def test_what_a_tag_means_now_is_what_it_was_given_to_last() -> None:
+    found = state(A={"app:1": OLD}, B={"app:1": OLD}, C={"app:1": OLD})
+    assert list(current_holders(found, "app:1")) == [A, B, C]
+    assert superseded(found) == set()
+    retagged(found, C, "app:1", NEW)
+    assert list(current_holders(found, "docker.io/library/app:1")) == [C]
+    assert list(image_holders(found, "app:1")) == [A, B, C]
+    assert list(current_holders(found, OLD)) == [A, B]
+    assert superseded(found) == {(A, "app:1"), (B, "app:1")}
+    is_arm(found, B)
+    assert list(current_holders(found, "app:1")) == [B, C]
+    assert superseded(found) == {(A, "app:1")}
+
+
+def test_nobody_knows_what_was_newer_before_we_looked() -> None:
+    found = state(A={"app:1": OLD}, B={"app:1": NEW})
+    assert list(current_holders(found, "app:1")) == [A, B]
+    assert superseded(found) == set()
+
+
+def test_a_name_is_copied_with_its_tag_and_an_id_as_it_is() -> None:
+    image = image_holders(state(A={"app:latest": OLD}), "app")[A]
+    assert full_name("app", image) == "app:latest"
+    assert full_name("docker.io/library/app:latest", image) == "app:latest"
+    for by_id in (OLD, OLD.removeprefix("sha256:")[:12]):
+        assert full_name(by_id, image) == by_id
+
+
+def test_the_tags_of_a_repository() -> None:
+    found = state(A={"app:1": OLD, "app:2": NEW, "apple:1": OLD, "x/app:1": NEW})
+    tags = repository_tags(found, A, "docker.io/library/app")
+    assert {tag: image.id for tag, image in tags.items()} == {"app:1": OLD, "app:2": NEW}
+    assert repository_tags(found, B, "app") == {}
