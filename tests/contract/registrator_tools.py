@@ -140,8 +140,8 @@ def entries(consul: ConsulServer, prefix: str = "services/") -> dict[str, str]:
 
 
 def items(consul: ConsulServer, prefix: str = "services/") -> dict[str, dict[str, Any]]:
-    """Everything below the prefix, as Consul shows it."""
-    status, _, body = _get(consul, f"/v1/kv/{prefix}?recurse")
+    """Everything below the prefix, as Consul has it; just started it may show less of it."""
+    status, _, body = _get(consul, f"/v1/kv/{prefix}?recurse&consistent")
     found = [] if status == 404 else json.loads(body)
     return {item["Key"].removeprefix(prefix): item for item in found}
 

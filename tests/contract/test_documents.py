@@ -160,7 +160,7 @@ async def test_a_manager_without_a_discovery_in_consul_drains_with_its_token(
     """The token comes from the environment, as it may for every other program."""
     engine = FakeEngine()
     await engine.start()
-    web = add(engine, 1, "web", env={"SERVICE_DRAIN": "1s"})
+    web = add(engine, 1, "web", env={"SERVICE_DRAIN": "3s"})
     port = guarded.server.ports["http"]
     place = f"127.0.0.1:{unused_tcp_port}"
     manager = await asyncio.create_subprocess_exec(

@@ -138,15 +138,20 @@ def test_who_reads_late_gets_the_rest_too(manager: RunningManager, engine: FakeE
         assert client.is_closed
 
 
-def test_the_engines_connection_is_kept(client: Client, engine: FakeEngine) -> None:
+def test_the_engines_connection_is_kept(
+    manager: RunningManager, client: Client, engine: FakeEngine
+) -> None:
     engine.on("GET /containers/web/top", _processes)
     assert client.ask("GET", TOP).status == 200
     before = engine.connection_count
-    client.request("GET", TOP)
-    client.half_close()
-    assert client.answer().status == 200
-    assert client.is_closed
-    assert engine.connection_count == before
+    for _ in range(5):
+        with manager.connect() as leaving:
+            leaving.request("GET", TOP)
+            leaving.half_close()
+            assert leaving.answer().status == 200
+            assert leaving.is_closed
+    # One more is dialled if the engine is pinged in the same moment.
+    assert engine.connection_count <= before + 1
 
 
 # The engine decides what ends

@@ -68,7 +68,8 @@ def test_of_a_tag_named_twice_the_first_decides_who_pushes() -> None:
         for tags, one in (("0&tag=1", first), ("1&tag=0", second)):
             with manager.connect() as client:
                 assert client.ask("POST", f"/images/busybox/push?tag={tags}", b"").status == 200
-            assert one.asked[-1].target.endswith(f"/images/busybox/push?tag={tags}")
+            pushes = [asked.target for asked in one.asked if asked.path.endswith("/push")]
+            assert pushes[-1].endswith(f"/images/busybox/push?tag={tags}")
 
 
 def test_headers_pass_except_those_of_one_connection(client: Client, engine: FakeEngine) -> None:
@@ -246,7 +247,8 @@ def test_an_exec_is_found_by_its_id_alone(client: Client, engine: FakeEngine) ->
     exec_id = client.ask("POST", "/containers/web/exec", b'{"Cmd":["true"]}').json()["Id"]
     before = len(engine.asked)
     assert client.ask("GET", f"/exec/{exec_id}/json").json()["ContainerID"] == WEB_ID
-    assert [asked.path for asked in engine.asked[before:]] == [f"/v1.43/exec/{exec_id}/json"]
+    asked = [one.path for one in engine.asked[before:] if not one.path.endswith("/_ping")]
+    assert asked == [f"/v1.43/exec/{exec_id}/json"]
 
 
 def test_an_exec_made_behind_our_back_is_looked_for(client: Client, engine: FakeEngine) -> None:

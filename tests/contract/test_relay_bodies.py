@@ -145,8 +145,7 @@ def test_a_connection_that_was_told_to_wait_is_read_again_by_its_next_user(
             return bool(manager.thread.call(lambda: [c for c in fronts(manager) if c.is_clogged]))
 
         until(stuck, "the client's socket is full")
-        time.sleep(0.1)
-        assert busy(manager, engine) == 0  # its last answer is complete, on our side
+        until(lambda: busy(manager, engine) == 0, "its last answer is complete, on our side")
         for _ in range(3):
             assert client.ask("GET", "/containers/web/top").status == 204
 

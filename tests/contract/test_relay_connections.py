@@ -99,8 +99,8 @@ def test_a_client_that_leaves_cancels_the_engines_request(
         else:
             asked_for(engine, route.partition("?")[0])
         (other.kill if how == "kill" else other.sock.close)()
-    assert left.wait(1.0)
-    until(lambda: busy(manager, engine) == 0, "connections given back", 1.0)
+    assert left.wait(1.8)
+    until(lambda: busy(manager, engine) == 0, "connections given back", 1.8)
 
 
 def test_a_client_that_dies_while_it_waits_for_the_engine_to_read_is_noticed(

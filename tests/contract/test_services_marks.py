@@ -54,11 +54,11 @@ def sessions(consul: ConsulServer) -> list[str]:
 async def test_the_mark_stands_before_the_stop_and_until_it_is_answered(
     consul: ConsulServer, http: ConsulHTTP
 ) -> None:
-    stop = Stop(DrainMarks(http, "services"), 0.5, lasts_s=0.5)
+    stop = Stop(DrainMarks(http, "services"), 2.0, lasts_s=2.0)
     await until(lambda: MARK in items(consul))
     assert not stop.passed_at
     await until(lambda: stop.passed_at > 0)
-    assert stop.waited_s >= 0.5
+    assert stop.waited_s >= 2.0
     assert MARK in items(consul)
     await stop.task
     assert (items(consul), sessions(consul)) == ({}, [])

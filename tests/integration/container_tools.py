@@ -16,7 +16,7 @@ from lab.install import find
 WHOLE, AGENT = "docker-compose.yml", "docker-compose.agent.yml"
 MANAGER_PORT, EDGE_PORT, TCP_PORT = 3375, 8080, 10001
 """Published by the manager, by the edge, and by the edge for one of its tcp services."""
-_UP_TIMEOUT_S = 120.0
+_UP_TIMEOUT_S = 200.0
 _HEALTH = "healthcheck: { interval: 1s, start_period: 3s }"
 
 

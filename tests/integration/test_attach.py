@@ -9,7 +9,7 @@ ECHO = ["sh", "-c", "while read line; do echo got $line; done; echo end; sleep 0
 
 
 def test_output_of_a_running_container(any_docker: Cli) -> None:
-    script = "sleep 1; echo one; echo two >&2; exit 5"
+    script = "sleep 3; echo one; echo two >&2; exit 5"
     any_docker("run", "-d", "--name", "web", "busybox", "sh", "-c", script)
     done = any_docker("attach", "--no-stdin", "web", check=False)
     assert (done.out, done.err.splitlines()[0], done.code) == ("one\n", "two", 5)
@@ -60,7 +60,7 @@ def test_a_client_that_is_killed_leaves_the_container_running(docker: Cli, api: 
 
 
 def test_two_clients_see_the_same(docker: Cli) -> None:
-    docker("run", "-d", "--name", "web", "busybox", "sh", "-c", "sleep 1; echo both")
+    docker("run", "-d", "--name", "web", "busybox", "sh", "-c", "sleep 3; echo both")
     with docker.start("attach", "--no-stdin", "web") as one:
         assert docker("attach", "--no-stdin", "web").out == "both\n"
         assert one.communicate(timeout=10)[0] == b"both\n"

@@ -133,7 +133,7 @@ def test_rename_restart_pause_top(api_client: APIClient) -> None:
     api_client.pause("other")
     assert api_client.inspect_container("other")["State"]["Paused"] is True
     api_client.unpause("other")
-    assert api_client.top("other")["Processes"][0][-1] == "sleep 600"
+    until(lambda: api_client.top("other")["Processes"][0][-1] == "sleep 600", 5, "the process")
     api_client.kill("other", signal="KILL")
     until(lambda: api_client.containers() == [], 5, "its end")
 

@@ -53,7 +53,7 @@ def test_a_second_stop_does_not_cut_the_first_ones_time_short(
     with docker.start("stop", "web") as first:
         until(lambda: consul("GET", MARKS).status == 200, 2, "a drain mark")
         with docker.start("rm", "-f", "web") as second:
-            time.sleep(1)
+            time.sleep(0.5)
             assert api.get(f"/containers/{draining}/json")["State"]["Running"]
             assert (first.wait(20), second.wait(20)) == (0, 0)
     until(lambda: consul("GET", MARKS).status == 404, 5, "no mark")

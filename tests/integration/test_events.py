@@ -26,12 +26,13 @@ def actions(events: list[dict[str, object]]) -> list[str]:
     return [str(event["Action"]) for event in events]
 
 
-def test_events_of_every_host_in_one_stream(any_docker: Cli, lab: Lab) -> None:
+def test_events_of_every_host_in_one_stream(any_docker: Cli, api: Api, lab: Lab) -> None:
+    before = api.get("/info")["NEventsListener"]
     with any_docker.start(
         "events", "--format", "{{json .}}", "--filter", "type=container"
     ) as client:
         assert client.stdout is not None
-        time.sleep(0.5)  # a client tells nobody when its stream stands
+        until(lambda: api.get("/info")["NEventsListener"] > before, 5, "the stream")
         for number in (1, 2, 3):
             any_docker(
                 "run", "--rm", "--name", f"c{number}", "-e",

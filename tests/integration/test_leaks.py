@@ -38,7 +38,9 @@ def test_a_managers_process_holds_no_more_than_before(lab: Lab, tmp_path: Path) 
         attack(manager.api, 1, WARM)
         before = usage(pid)
         attack(manager.api, 2, COUNT)
-        until(lambda: usage(pid).files <= before.files, 30, "the end of its connections")
+        # A ping in the same moment as a request adds a connection to an engine, for good.
+        most = before.files + len(lab.engines)
+        until(lambda: usage(pid).files <= most, 30, "the end of its connections")
         after = usage(pid)
         assert after.memory - before.memory < 15 * MB
         assert after.threads <= before.threads + 1

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import time
 
 import pytest
 from integration_tools import Api, Cli, message, until
@@ -43,9 +42,9 @@ def test_several_at_once_on_several_hosts(docker: Cli) -> None:
 
 
 def test_a_signal_of_choice(docker: Cli) -> None:
-    script = "trap 'exit 12' USR1; while :; do sleep 0.1; done"
+    script = "trap 'exit 12' USR1; echo ready; while :; do sleep 0.1; done"
     docker("run", "-d", "--name", "web", "busybox", "sh", "-c", script)
-    time.sleep(0.3)
+    until(lambda: docker("logs", "web").out)
     docker("kill", "-s", "USR1", "web")
     assert docker("wait", "web").line == "12"
 

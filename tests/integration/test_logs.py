@@ -26,14 +26,14 @@ def test_options(docker: Cli) -> None:
 
 
 def test_as_they_come(any_docker: Cli) -> None:
-    script = "echo one; sleep 0.7; echo two"
+    script = "echo one; sleep 3; echo two"
     any_docker("run", "-d", "--name", "web", "busybox", "sh", "-c", script)
     with any_docker.start("logs", "-f", "web") as client:
         assert client.stdout is not None
         assert client.stdout.readline() == b"one\n"
         started = time.monotonic()
         assert client.stdout.readline() == b"two\n"
-        assert time.monotonic() - started > 0.2  # it came when it was written, not at the end
+        assert time.monotonic() - started > 1  # it came when it was written, not at the end
         assert client.wait(10) == 0
 
 

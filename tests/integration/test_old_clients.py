@@ -74,7 +74,7 @@ def test_a_container_from_its_create_to_its_end(old: Old, lab: Lab) -> None:
     assert shown["Config"]["Image"] == "busybox"
     (row,) = old.get("/containers/json")
     assert (row["Id"], row["State"], row["Command"][:5]) == (container, "running", "sh -c")
-    assert "trap" in str(old.get("/containers/web/top")["Processes"])
+    until(lambda: "trap" in str(old.get("/containers/web/top")["Processes"]), 5, "the process")
     stats = old.get("/containers/web/stats?stream=0")
     assert stats["memory_stats"]["usage"] > 0
     old.must("POST", "/containers/web/pause")

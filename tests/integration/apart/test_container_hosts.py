@@ -22,7 +22,7 @@ from lab import network
 from lab.cluster import NEWER, Lab
 from lab.host import Engine
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.fault]
+pytestmark = [pytest.mark.timeout(420), pytest.mark.fault]
 
 _NET = "198.51.100"
 """Addresses kept for documentation: nobody has them, and no route leads there."""

@@ -15,7 +15,7 @@ from integration_tools import APP, until
 from common.version import VERSION
 from lab.cluster import NEWER, Lab
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 _OWN_MEGABYTES = 80
 """Most that the image may add to its base."""
