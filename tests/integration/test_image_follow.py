@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from image_tools import archive, ids, reset_images
+from image_tools import archive, ids, reset_images, tar
 from integration_tools import Api, Cli, until
 
 from lab.cluster import Lab
@@ -46,6 +46,21 @@ def test_by_id(docker: Cli, api: Api, lab: Lab) -> None:
     image = make(lab, api, 0)
     for reference in (image, image.removeprefix("sha256:")[:12]):
         docker("run", "--rm", "-e", "constraint:node==dockerhost03", reference, "true")
+
+
+def test_what_a_build_left_on_its_way(docker: Cli, api: Api, lab: Lab) -> None:
+    """An image without a name that another one was built on."""
+    context = tar({"Dockerfile": b"FROM busybox\nENV A=1\nENV B=2"})
+    Api(lab.engines[0].socket)("POST", "/build?t=made:1", context)
+    until(lambda: "made:1" in str(api.get("/images/json")), 5, "the image")
+    parent = api.get("/images/made:1/json")["Parent"]
+    assert parent in docker("images", "-aq", "--no-trunc").lines
+    assert parent not in docker("images", "-q", "--no-trunc").lines
+    docker("run", "--rm", "-e", "constraint:node==dockerhost03", parent, "true")
+    docker("create", "--name", "child", "made:1")
+    for ancestor in ("made:1", parent, "busybox"):
+        shown = docker("ps", "-a", "--filter", f"ancestor={ancestor}", "--format", "{{.Names}}")
+        assert shown.line.endswith("child")
 
 
 def test_its_holder_is_preferred_among_equals(api: Api, lab: Lab) -> None:
