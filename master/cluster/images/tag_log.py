@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from master.cluster.images.reference import reference_key
+from master.cluster.images.reference import id_prefix, reference_key
 from master.cluster.model import Image
 
 
@@ -32,9 +32,11 @@ class TagLog:
         """An engine is about to get a tag with its image from another one.
 
         That makes nothing newer: who builds the tag anew meanwhile has what it means. So the copy
-        counts from when that image was given the tag.
+        counts from when that image was given the tag. Of an image that goes by its ID there is
+        nothing to remember.
         """
-        self._copies.setdefault(address, {})[reference_key(tag)] = image_id
+        if id_prefix(tag) is None:
+            self._copies.setdefault(address, {})[reference_key(tag)] = image_id
 
     def not_copied(self, address: str, tag: str) -> None:
         """It did not get it."""

@@ -85,3 +85,10 @@ def test_what_is_there_already_is_not_waited_for() -> None:
     engines.has(B, NEW)
     engines.has(B, OLD)
     assert engines.newest() == B
+
+
+def test_of_what_goes_by_its_id_nothing_is_kept() -> None:
+    log = TagLog()
+    for name in (OLD, OLD.removeprefix("sha256:"), "abc123"):
+        log.copying(A, name, OLD)
+    assert log._copies == {}
