@@ -46,6 +46,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         self._lower: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ready = False
+        self._failure: Exception | None = None
         self._peer_closed = False
         self._sent_close = False
         self._closing = False
@@ -60,7 +61,9 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         self._handshake()
 
     def data_received(self, data: bytes) -> None:
-        """Cipher text arrived."""
+        """Cipher text arrived; behind ``close_notify`` nobody is there to read any."""
+        if self._peer_closed:
+            return
         self._incoming.write(data)
         if not self._ready:
             self._handshake()
@@ -92,7 +95,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
         self._closing = True
         self._disarm()
         if self._ready:
-            self._upper.connection_lost(exc)
+            self._upper.connection_lost(exc or self._failure)
         elif self._on_failure is not None:
             self._on_failure(exc or ConnectionError("connection closed in the TLS handshake"))
 
@@ -107,6 +110,7 @@ class TlsLayer(asyncio.Protocol, asyncio.Transport):
     def _fail(self, error: Exception) -> None:
         self._disarm()
         self._closing = True
+        self._failure = error
         told, self._on_failure = self._on_failure, None
         self._flush()
         if self._lower is not None:

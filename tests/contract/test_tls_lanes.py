@@ -256,6 +256,22 @@ def test_an_engine_that_is_not_signed_is_not_used(files: TlsFiles, tmp_path: Pat
         assert not state.engine(engine.address).is_healthy
 
 
+def test_an_engine_that_refuses_our_certificate_says_why(files: TlsFiles, tmp_path: Path) -> None:
+    """By TLS 1.3 it does so when the handshake is over, on our side."""
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl(
+        tmp_path,
+        *("req", "-x509", *new, "-keyout", "key.pem", "-out", "cert.pem"),
+        *("-days", "2", "-subj", "/CN=somebody"),
+    )
+    theirs = TlsFiles(ca=str(tmp_path / "cert.pem"), cert=files.cert, key=files.key, verify=True)
+    engine = FakeEngine(tls=server_context(theirs))
+    with running_engines(engine), running_manager(engine, tls=files, healthy=False) as manager:
+        state = manager.fleet.state
+        until(lambda: state.engine(engine.address) is not None, "tried")
+        until(lambda: "alert" in state.engine(engine.address).error.lower(), "its alert")
+
+
 def test_a_unix_listener_stays_plain_beside_tls(files: TlsFiles, tmp_path: Path) -> None:
     engine = FakeEngine(tls=server_context(files))
     path = str(tmp_path / "swarm.sock")
