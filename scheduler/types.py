@@ -156,6 +156,9 @@ class Request:
 
     name: str = ""
     image: str = ""
+    """As it was typed."""
+    full_image: str = ""
+    """The same with its tag, as `Node.images` has it; empty: as it was typed."""
     labels: Mapping[str, str] = field(default_factory=dict)
     memory: int = 0
     """Bytes; 0: does not ask."""
@@ -172,6 +175,10 @@ class Request:
     is an alias and no reason to share a node (moby#23885), so the caller leaves it out."""
     network_container: str = ""
     """The container whose network it joins: X of ``--net=container:X``."""
+    ipc_container: str = ""
+    """X of ``--ipc=container:X``."""
+    pid_container: str = ""
+    """X of ``--pid=container:X``."""
 
     nanocpus: int = field(init=False, repr=False, compare=False)
     """The CPUs asked for, in billionths."""

@@ -104,6 +104,8 @@ def plan(parsed: Parsed) -> Plan:
         )
     except SettingsError as exc:
         raise UsageError(str(exc)) from exc
+    if settings.drain_s and not settings.services:
+        warnings.append("--drain has no effect without --services, or a discovery in Consul")
     _check_not_itself(settings, target)
     return Plan(settings, tuple(notices), tuple(warnings))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from discovery.base import Discovery
 from engine.client import EngineClient
-from engine.errors import EngineError, EngineStatusError
+from engine.errors import EngineError
 from master.cluster.events.broker import EventBroker, engine_event, event_from_message
 from master.cluster.execs import ExecIndex
 from master.cluster.images.holders import current_holders
@@ -329,11 +329,11 @@ class Fleet:
     async def still_there(self, container: Container) -> bool:
         """Whether the engine really still has it; if not it is forgotten."""
         try:
-            await self.client(container.engine).inspect_container(container.id)
-        except EngineStatusError as exc:
-            if exc.status == 404:  # noqa: PLR2004
-                self.forget(container)
-                return False
+            # Its list waits for nobody, while an inspect waits for a container that is held.
+            found = await self.client(container.engine).list_containers([container.id])
         except (EngineError, ManagerError) as exc:
             _log.debug("%s could not be asked for %s: %s", container.engine, container.id, exc)
-        return True
+            return True
+        if not found:
+            self.forget(container)
+        return bool(found)

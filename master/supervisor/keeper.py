@@ -33,7 +33,7 @@ from master.cluster.model import Engine, Health
 from master.cluster.state import ClusterState
 from master.supervisor.refresher import Refresher
 from master.supervisor.silence import Silence
-from master.supervisor.validation import RefusedError, validate
+from master.supervisor.validation import RefusedError, check_again, validate
 
 _log = logging.getLogger(__name__)
 
@@ -153,6 +153,7 @@ class Keeper:
             self._hooks.announce(effect.event, engine)
         else:
             self._silence.end()
+            self._wake.set()  # the pause until the next ping was reckoned for one that was away
             _log.info("Registered Engine %s at %s", engine.name, self.address)
             self._hooks.announce(effect.event, engine)
 
@@ -305,7 +306,9 @@ class Keeper:
         containers = await self.refresher.load()
         self._loading = True
         try:
-            # No wait between the two: placement must not see a healthy engine that looks empty.
+            # No wait between these: an engine under two addresses is taken once, and placement
+            # must not see a healthy engine that looks empty.
+            check_again(specs, self._state)
             self._observe(health.Validated(specs))
             self._state.replace_containers(self.address, containers)
         finally:
@@ -372,5 +375,7 @@ class Keeper:
             self._observe(health.Validated(await self._validate()))
         except RefusedError as exc:
             self._observe(health.Refused(str(exc)))
+            if self._listening is not None:
+                self._listening.cancel()  # to be validated again, as one that has just come
         except EngineError as exc:
             _log.debug("specs of %s: %s", self.address, exc)  # the heartbeat judges

@@ -220,11 +220,16 @@ class Refresher:
         # An engine tells of a death some milliseconds before its list shows it, and no event
         # follows; but inspect waits for what is being done to the container. So it comes first.
         configs = await self._inspector.configs(changed or ())
+        before = {container.id for container in self._state.containers_on(self._address)}
         rows = await self._client.list_containers()
         rows = [row for row in rows if row.get("Id") not in self._gone]
         if changed is not None:
             configs = {**self._unchanged(rows), **configs}
-        return await self._join(rows, configs)
+        listed = [c for c in await self._join(rows, configs) if c.id not in self._gone]
+        # What was made since the list was asked for is not in it, and is there all the same.
+        known = before.union(container.id for container in listed)
+        made = [c for c in self._state.containers_on(self._address) if c.id not in known]
+        return [*listed, *made]
 
     async def refresh_networks(self) -> None:
         """Read all networks; an engine that refuses keeps those that were known.

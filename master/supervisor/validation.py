@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from common.hostport import UnixEndpoint, parse_endpoint
 from engine.client import EngineClient
@@ -37,12 +39,27 @@ async def validate(client: EngineClient, state: ClusterState) -> tuple[Engine, t
     version = await client.version(_TIMEOUT_S)
     if not isinstance(info, dict) or not isinstance(version, dict):
         raise RefusedError("this is no Docker Engine")
-    address, engines = client.address, state.engines()
-    if problems := validate_info(info, version, address, engines):
-        raise RefusedError("; ".join(problems))
+    address = client.address
+    _check(info, version, address, state)
     specs = engine_from_info(address, await _resolve(address), info, version, time.time())
     client.api_version = min(specs.api_version, NEWEST_API)
-    return specs, warnings_for(info, address, engines)
+    return specs, warnings_for(info, address, state.engines())
+
+
+def check_again(specs: Engine, state: ClusterState) -> None:
+    """Look again, when what else had to be asked is known: others may have come meanwhile.
+
+    Raises:
+        RefusedError: the engine must not be used.
+    """
+    _check(specs.info, specs.version, specs.address, state)
+
+
+def _check(
+    info: Mapping[str, Any], version: Mapping[str, Any], address: str, state: ClusterState
+) -> None:
+    if problems := validate_info(info, version, address, state.engines()):
+        raise RefusedError("; ".join(problems))
 
 
 async def _resolve(address: str) -> str:

@@ -1,6 +1,7 @@
 """Dependency filter: a container goes where the containers are that it leans on.
 
-``--volumes-from``, ``--link`` and ``--net=container:X`` work within one engine only.
+``--volumes-from``, ``--link`` and ``--net``, ``--ipc`` and ``--pid=container:X`` work within one
+engine only.
 
 Source: docs.docker.com/swarm/scheduler/filter, "Use a dependency filter".
 """
@@ -43,17 +44,25 @@ def conditions_of(request: Request) -> list[str]:
     """Return the dependencies as options of ``docker run``, classic Swarm's words."""
     conditions = [f"--volumes-from={volume}" for volume in request.volumes_from]
     conditions += [f"--link={link}" for link in request.links]
-    if request.network_container:
-        conditions.append(f"--net=container:{request.network_container}")
+    conditions += [f"--{kind}=container:{container}" for kind, container in _joined(request)]
     return conditions
 
 
 def _references_of(request: Request) -> tuple[str, ...]:
     # Behind the colon stand an access mode (data:ro) or an alias (db:database).
     named = [text.partition(":")[0] for text in (*request.volumes_from, *request.links)]
-    if request.network_container:
-        named.append(request.network_container)
+    named += [container for _, container in _joined(request)]
     return tuple(reference.removeprefix("/") for reference in named)
+
+
+def _joined(request: Request) -> list[tuple[str, str]]:
+    """Return whose namespaces it joins, and which."""
+    all_kinds = (
+        ("net", request.network_container),
+        ("ipc", request.ipc_container),
+        ("pid", request.pid_container),
+    )
+    return [(kind, container) for kind, container in all_kinds if container]
 
 
 def _has_one_with_prefix(node: Node, prefix: str) -> bool:

@@ -76,4 +76,5 @@ def lacks_image(request: Request, node: Node) -> bool:
     Between nodes that are equally full this decides: it saves a copy or a pull, and costs no
     balance. False sorts before True.
     """
-    return bool(request.image) and request.image not in node.images
+    image = request.full_image or request.image
+    return bool(image) and image not in node.images

@@ -82,7 +82,9 @@ def read_creation(
     node = _only_node([*([name_node] if name_node else []), *network_nodes, *volume_nodes])
     env, labels, directives = merge(read.get("Env", []), read.get("Labels", {}))
     if node is not None:
-        directives += Directives(constraints=(f"node=={node.name}",))
+        # Engines that share a name can be told apart by their IDs alone.
+        is_unique = find_node(node.name) is not None
+        directives += Directives(constraints=(f"node=={node.name if is_unique else node.id}",))
         labels = write_labels(labels, directives)
     shares = read.get("HostConfig", {}).get("CpuShares", 0)
     if cpu_shares_are_cores and shares > 0:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from master.cluster.images.reference import id_prefix, reference_key
 from master.cluster.placing.body import CONTAINER_MODE
 from master.cluster.placing.cores import cores_of
 from master.cluster.rows import cpus_of, host_port_claims, memory_of
@@ -22,7 +23,6 @@ _DEFAULT_NETWORKS = frozenset({"", "default", "bridge"})
 """Where a link needs the other container's engine; elsewhere it is an alias (moby#23885)."""
 _EXPOSED = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/([A-Za-z]+))?", re.ASCII)
 _PLATFORM = re.compile(r"[A-Za-z0-9_]+(?:/[A-Za-z0-9_.]+){0,2}", re.ASCII)
-_PLAIN_REFERENCE = re.compile(r"[A-Za-z0-9_.\-]+", re.ASCII)
 _SYSTEMS = frozenset({"linux", "windows", "darwin", "freebsd"})
 _MACHINES = {
     "amd64": "amd64|x86_64",
@@ -54,19 +54,30 @@ def request_from_body(body: dict[str, Any], name: str = "", *, platform: str = "
     return Request(
         name=name,
         image=body.get("Image", ""),
+        full_image=_full_name(body.get("Image", "")),
         labels=labels,
         memory=memory_of(host),
         cpus=cpus_of(host) or cores_of(labels),
         ports=ports_of(body),
         constraints=parse_many(given.constraints, "constraint") + _platform(platform),
-        affinities=parse_many(given.affinities, "affinity") + tuple(_shared(host)),
+        affinities=parse_many(given.affinities, "affinity"),
         whitelists=parse_many(given.whitelists, "whitelist"),
         volumes_from=tuple(host.get("VolumesFrom", ())),
         links=tuple(host.get("Links", ())) if mode in _DEFAULT_NETWORKS else (),
-        network_container=mode.removeprefix(CONTAINER_MODE)
-        if mode.startswith(CONTAINER_MODE)
-        else "",
+        network_container=_joined(mode),
+        ipc_container=_joined(host.get("IpcMode", "")),
+        pid_container=_joined(host.get("PidMode", "")),
     )
+
+
+def _full_name(image: str) -> str:
+    """Return what engines call *image*; what may be an ID stays as it is."""
+    return image if id_prefix(image) is not None else reference_key(image) or image
+
+
+def _joined(mode: str) -> str:
+    """Return X of ``container:X``; empty for any other mode."""
+    return mode.removeprefix(CONTAINER_MODE) if mode.startswith(CONTAINER_MODE) else ""
 
 
 def ports_of(body: dict[str, Any]) -> tuple[PortClaim, ...]:
@@ -105,12 +116,3 @@ def _platform(platform: str) -> tuple[Expression, ...]:
     if parts:
         wanted.append(parse(f"architecture==~/^({_MACHINES.get(parts[0], parts[0])})$/"))
     return tuple(wanted)
-
-
-def _shared(host: dict[str, Any]) -> Iterator[Expression]:
-    """Yield "on that container's node" for ``--ipc`` and ``--pid container:x``."""
-    for key in ("IpcMode", "PidMode"):
-        kind, colon, reference = host.get(key, "").partition(":")
-        bare = reference.rpartition("/")[2]
-        if f"{kind}{colon}" == CONTAINER_MODE and _PLAIN_REFERENCE.fullmatch(bare):
-            yield parse(f"container=={bare}", "affinity")

@@ -382,7 +382,23 @@ def test_dependencies() -> None:
     )
     assert request.volumes_from == ("data:ro",)
     assert request.network_container == "web"
-    assert [str(e) for e in request.affinities] == ["container==app"]
+    assert request.pid_container == "dockerhost01/app"
+    assert request.ipc_container == ""
+    assert wanted({"HostConfig": {"IpcMode": "container:abc"}}).ipc_container == "abc"
+
+
+@pytest.mark.parametrize(
+    ("image", "full"),
+    [
+        ("alpine", "alpine:latest"),
+        ("docker.io/library/alpine:3", "alpine:3"),
+        ("0123456789ab", "0123456789ab"),
+        ("NO name", "NO name"),
+    ],
+)
+def test_an_image_is_looked_for_by_its_whole_name(image: str, full: str) -> None:
+    request = wanted({"Image": image})
+    assert (request.image, request.full_image) == (image, full)
 
 
 @pytest.mark.parametrize(
@@ -432,3 +448,17 @@ def test_any_json_is_either_read_or_refused_in_words(body: Any) -> None:
         request_from_body(creation.body, "web", platform="linux/amd64")
         scaled = with_references(with_scaled_shares(creation.body, 4), str.upper)
         assert orjson.loads(orjson.dumps(scaled))["Labels"][SWARM_ID_LABEL] == "f" * 64
+
+
+def test_engines_that_share_a_name_are_told_apart_by_their_ids() -> None:
+    twins = {
+        f"{ip}:2375": Engine(f"{ip}:2375", id=f"AB:{ip}|{ip}:2375", name="debian")
+        for ip in ("10.0.0.5", "10.0.0.6")
+    }
+    made = read_creation(
+        {"Image": "busybox"}, name="10.0.0.6:2375/web", swarm_id="f" * 64, find_node=twins.get
+    )
+    assert directives(made, "constraints") == ["node==AB:10.0.0.6|10.0.0.6:2375"]
+    request = request_from_body(made.body)
+    (only,) = request.constraints
+    assert only.value == "AB:10.0.0.6|10.0.0.6:2375"

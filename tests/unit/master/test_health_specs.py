@@ -15,6 +15,8 @@ from master.cluster.specs import (
     validate_info,
     warnings_for,
 )
+from master.cluster.state import ClusterState
+from master.supervisor.validation import RefusedError, check_again
 
 ADDRESS = "10.0.0.5:2375"
 INFO: dict[str, Any] = {
@@ -184,3 +186,15 @@ def test_strange_answers_never_raise(info: dict[str, Any], version: dict[str, An
     validate_info(info, version, ADDRESS, {"x": other("y")})
     warnings_for(info, ADDRESS, {"x": other("y")})
     engine_from_info(ADDRESS, "", info, version, 1.0)
+
+
+def test_who_came_meanwhile_is_seen_before_an_engine_is_taken() -> None:
+    """One daemon under two addresses: both are asked while neither is healthy yet."""
+    state = ClusterState()
+    specs = engine_from_info(ADDRESS, "10.0.0.5", INFO, VERSION, SYSTEM_TIME)
+    state.put_engine(Engine(address=ADDRESS))
+    state.put_engine(other("dockerhost01", Health.PENDING))
+    check_again(specs, state)
+    state.put_engine(other("dockerhost01"))
+    with pytest.raises(RefusedError, match="ID duplicated"):
+        check_again(specs, state)

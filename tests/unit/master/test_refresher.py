@@ -13,6 +13,7 @@ from common.backoff import Backoff
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError, EngineTimeoutError
 from master.cluster.model import ContainerConfig, Engine
+from master.cluster.rows import container_from_row
 from master.cluster.state import ClusterState
 from master.supervisor import inspector
 from master.supervisor import refresher as refresher_module
@@ -332,3 +333,33 @@ class TestAContainerThatIsHeld:
         await asyncio.wait([working])
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == before
+
+
+async def test_what_goes_and_comes_while_a_list_is_put_together(
+    state: ClusterState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is gone does not come back with it, and what is new is not lost."""
+    monkeypatch.setattr(inspector, "PATIENCE_S", 5)
+    engine = HoldingEngine()
+    engine.exit_codes = {OTHER: 0}
+    refresher = Refresher(ADDRESS, cast("EngineClient", engine), state)
+    working = asyncio.create_task(refresher.run())
+    try:
+        refresher.mark_all()
+        await refresher.flush()
+        engine.exit_codes = {ID: 0, OTHER: 0}
+        engine.free.clear()
+        refresher.mark_all()
+        reading = asyncio.create_task(refresher.flush())
+        async with asyncio.timeout(5):
+            while not engine.asked[ID]:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        refresher.drop(OTHER)
+        young = {"Id": "c" * 64, "Names": ["/young"], "State": "created"}
+        state.put_container(container_from_row(ADDRESS, young, ContainerConfig()))
+        engine.free.set()
+        await reading
+        assert {one.id for one in state.containers_on(ADDRESS)} == {ID, "c" * 64}
+    finally:
+        working.cancel()
+        await asyncio.wait([working])

@@ -140,6 +140,8 @@ def test_volumes_from_must_be_on_the_node(reference: str, found: bool) -> None:
         pytest.param({"links": ("data:database",)}, id="link-with-alias"),
         pytest.param({"links": ("data",)}, id="link"),
         pytest.param({"network_container": "data"}, id="network"),
+        pytest.param({"ipc_container": "data"}, id="ipc"),
+        pytest.param({"pid_container": "data"}, id="pid"),
         pytest.param({"network_container": "ID:node-1/data"}, id="network-by-engine-id"),
     ],
 )
