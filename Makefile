@@ -2,7 +2,9 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
-ROOT_APT = $(if $(shell command -v apt-get),apt-get install -y -qq $(1),$(error $(1) is missing; install it with your system's package manager))
+ROOT_APT = { command -v apt-get >/dev/null \
+  || { echo "$(1) is missing: install it with your system's package manager" >&2; exit 1; }; \
+  apt-get install -y -qq $(1) || { apt-get update -qq && apt-get install -y -qq $(1); }; }
 
 .PHONY: help setup parts demo test test-mixed check lint unit up down status bench openapi lock conformance clean
 
@@ -12,7 +14,7 @@ help:
 	@echo "make test-mixed  the clients' tests again, over engines of two generations"
 	@echo "make check    lint, types, import rules, unit tests: under a minute"
 	@echo "make up|down|status   the cluster of the demo, without the tour; prints Consul's page and the edge"
-	@echo "make setup    only .venv, with the swarm command in it"
+	@echo "make setup    only .venv, with the swarm command in it;   make parts  dockerd, Consul and proxies, too"
 	@echo "make bench    measure the manager over simulated engines"
 	@echo "make conformance  the same 700 calls to an engine and to the cluster, as a table"
 	@echo "make openapi  write openapi/ anew;   make lock  pin the dependencies anew"
@@ -37,11 +39,15 @@ demo: parts
 up: parts
 	@$(BIN)/python -m lab up
 
-down: setup
+# What ends a lab needs no newer .venv, which would be made under the feet of what runs.
+down: | $(BIN)/python
 	@$(BIN)/python -m lab down
 
-status: setup
+status: | $(BIN)/python
 	@$(BIN)/python -m lab status
+
+$(BIN)/python:
+	@$(MAKE) --no-print-directory setup
 
 lint: setup
 	$(BIN)/ruff check

@@ -36,7 +36,7 @@ def require_apt(what: str) -> None:
             "package manager, then try again"
         )
     if os.geteuid() != 0:
-        raise LabError(f"{what} is missing: run `python -m lab install` as root to get it")
+        raise LabError(f"{what} is missing: run `make parts` as root to get it")
 
 
 def install(packages: Sequence[str]) -> None:

@@ -234,8 +234,8 @@ class Lab:
             if self._store.exists():
                 if any(process.alive() for process in self._store.read().processes.values()):
                     raise LabError(
-                        f"a lab named {self.name!r} is up already: `python -m lab down --name "
-                        f"{self.name}` ends it, another --name starts a second one"
+                        f"a lab named {self.name!r} is up already: `.venv/bin/python -m lab down"
+                        f" --name {self.name}` ends it, another --name starts a second one"
                     )
                 # Left over by a power cut or a `kill -9` of everything.
                 self._end_processes()

@@ -92,10 +92,10 @@ def find() -> Programs:
     """
     absent = missing()
     if absent:
-        raise LabError(f"{', '.join(absent)} missing here: run `python -m lab install` as root")
+        raise LabError(f"{', '.join(absent)} missing here: run `make parts` as root")
     found = {name: path for name, path in _look().items() if path is not None}
     if len(found) != len(fields(Programs)):
-        raise LabError("a program vanished while the lab looked: run `python -m lab install`")
+        raise LabError("a program vanished while the lab looked: run `make parts`")
     return Programs(**found)
 
 

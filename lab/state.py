@@ -129,7 +129,8 @@ class Store:
         except FileNotFoundError:
             name = self.folder.name
             raise LabError(
-                f"no lab named {name!r} is up: start it with `python -m lab up --name {name}`"
+                f"no lab named {name!r} is up: start it with"
+                f" `.venv/bin/python -m lab up --name {name}`"
             ) from None
 
     def write(self, state: LabState) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.http import call
+from lab.processes import clean_environment
 
 _STATUS_OK = 200
 _COMMAND_TIMEOUT_S = 60
@@ -45,7 +45,7 @@ class Story:
             text=True,
             timeout=_COMMAND_TIMEOUT_S,
             check=False,
-            env={key: value for key, value in os.environ.items() if key != "DOCKER_HOST"},
+            env=clean_environment(),
         )
         print(done.stdout.rstrip(), flush=True)
         if (done.returncode != 0) is not fails:
@@ -98,6 +98,7 @@ class Story:
             text=True,
             timeout=_COMMAND_TIMEOUT_S,
             check=True,
+            env=clean_environment(),
         ).stdout
         _, _, lines = info.partition(f"\n  {node}: ")
         status = lines.partition("Status: ")[2].partition("\n")[0]

@@ -240,5 +240,8 @@ COMMAND = Command(
         DISCOVERY_OPT,
     ),
     run=run,
-    notes="Containers say more of themselves with SERVICE_ variables and labels: docs/SERVICES.md.",
+    notes=(
+        "Containers say more of themselves with SERVICE_ variables and labels: docs/SERVICES.md."
+        " The place can also stand in the environment variable SWARM_SERVICES."
+    ),
 )

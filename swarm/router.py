@@ -77,6 +77,7 @@ COMMAND = Command(
     notes=(
         "Never ends by itself: without Consul, or with a file that the proxy's check refuses, what"
         " runs goes on. `swarm router status` prints the state of the router at --status."
-        " docs/ROUTER.md tells which SERVICE_ values count."
+        " docs/ROUTER.md tells which SERVICE_ values count. The place of the services can also"
+        " stand in the environment variable SWARM_SERVICES."
     ),
 )

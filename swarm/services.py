@@ -101,4 +101,5 @@ COMMAND = Command(
         DISCOVERY_OPT,
     ),
     run=run,
+    notes="The place can also stand in the environment variable SWARM_SERVICES.",
 )
