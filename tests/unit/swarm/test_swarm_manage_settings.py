@@ -208,6 +208,13 @@ def test_a_doubtful_cluster_option_is_warned_of(
     assert warning in text
 
 
+def test_a_drain_that_nobody_would_hear_of_is_warned_of() -> None:
+    (text,) = planned("--drain", "2s", "nodes://a:1").warnings
+    assert "--drain has no effect" in text
+    for argv in (("consul://c:1/swarm",), ("--services", "consul://c:1/services", "a:1")):
+        assert planned("--drain", "2s", *argv).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("options", "are_cores"),
     [
