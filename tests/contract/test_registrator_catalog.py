@@ -147,13 +147,13 @@ async def test_a_service_that_another_engine_of_this_name_has_stays_its_own(
     body = {"ID": ID, "Name": "theirs", "Meta": meta}
     consul.call("PUT", "/agent/service/register", body)
     async with registering(consul, engine, backend="catalog", leaves=True) as figures:
+        await until(lambda: figures.consul_up.get("catalog") is False)
         await asyncio.sleep(1)
         assert services(consul)[ID]["Service"] == "theirs"
-        assert not figures.consul_up["catalog"]
         consul.call("PUT", f"/agent/service/deregister/{ID}")
         await until(lambda: ID in services(consul), timeout_s=15)
         assert services(consul)[ID]["Service"] == "web-80"
-        assert figures.consul_up["catalog"]
+        await until(lambda: figures.consul_up["catalog"])
 
 
 async def test_services_that_consul_has_lost_are_registered_again(
