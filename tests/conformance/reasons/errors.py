@@ -78,7 +78,7 @@ ERRORS: tuple[Reason, ...] = (
                 "--net=container:nobody", _NOT_THERE
             ),
             "create: an unknown container's processes": _no_node(
-                "container==nobody (soft=false)", "affinity: no container nobody here"
+                "--pid=container:nobody", _NOT_THERE
             ),
             "create: volumes from nobody": _no_node("--volumes-from=nobody", _NOT_THERE),
             "create: volumes in a bad mode": _no_node("--volumes-from=nobody:nonsense", _NOT_THERE),
