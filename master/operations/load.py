@@ -182,7 +182,9 @@ async def _ready(filling: asyncio.Task[None], merged: MergedProgress) -> None:
     if filling.done():
         filling.result()
     else:
+        # A piece that is just being written is written before anybody closes the file.
         filling.cancel()
+        await asyncio.gather(filling, return_exceptions=True)
 
 
 async def _and_close(
