@@ -37,3 +37,15 @@ def test_a_port_that_an_engine_has_just_drawn_is_held(client: Client, engine: Fa
     assert answer.status == 500
     assert "port 32768/tcp is held by web" in answer.message
     assert not [asked for asked in engine.asked if asked.path.endswith("/containers/create")]
+
+
+def test_a_name_is_taken_while_who_has_it_is_held(client: Client, engine: FakeEngine) -> None:
+    """An engine inspects a container that it is busy with when it is done with that."""
+
+    async def inspect_never(call: Call) -> None:
+        await call.reader.read()
+
+    engine.on(r"GET /containers/[^/]+/json.*", inspect_never)
+    answer = client.ask("POST", "/containers/create?name=web", b'{"Image": "busybox"}')
+    assert answer.status == 409
+    assert "The name web is already assigned" in answer.message

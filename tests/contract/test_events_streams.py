@@ -166,7 +166,7 @@ def test_where_a_stream_was_left_it_can_be_taken_up() -> None:
 def test_an_engine_that_does_not_end_its_past_keeps_nobody_from_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("master.operations.events._PAST_LIMIT_S", 0.3)
+    monkeypatch.setattr("master.operations.events._PAST_LIMIT_S", 3.0)
     engine = EngineWithMemory()
     event = engine.happened("start", 1)
 

@@ -9,11 +9,13 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from random import Random
 from typing import Any
 
 import pytest
 
 from master.cluster import health
+from master.cluster.model import Engine, Health
 from master.operations import patience
 from tests.fakes.client import Client, until
 from tests.fakes.engine import WEB_ID, Call, FakeEngine
@@ -246,3 +248,29 @@ def test_an_engine_that_is_lost_before_it_is_accepted_says_why(
         fleet[0].forget_scripts()
         manager.wait_healthy(fleet[0])
     assert "it starts again" not in caplog.text
+
+
+def test_one_that_is_back_and_hangs_at_once_is_noticed(
+    fleet: list[FakeEngine], engines: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its event stream brings it back while the pause before the next ping is a long one."""
+    engine = fleet[1]
+    reckon = health.next_probe_s
+
+    def seldom(engine: Engine, rng: Random, **quiet: float) -> float:
+        is_ping = bool(quiet)
+        is_lost = engine.health is Health.UNHEALTHY
+        return 600.0 if is_ping and is_lost else reckon(engine, rng, **quiet)
+
+    monkeypatch.setattr(health, "next_probe_s", seldom)
+    engine.forget_scripts()
+    with running_manager(*fleet) as manager:
+        engines.run(engine.stop())
+        until(lambda: not manager._is_healthy(engine.address), "it is lost")
+        engines.run(engine.restart())
+        manager.wait_healthy(engine)
+        engines.call(engine.hang)
+        try:
+            until(lambda: not manager._is_healthy(engine.address), "it is lost again")
+        finally:
+            engines.call(engine.wake)

@@ -121,6 +121,8 @@ def running_engines(*engines: FakeEngine) -> Iterator[LoopThread]:
     with LoopThread(asyncio.new_event_loop) as thread:
         for engine in engines:
             thread.run(engine.start())
-        yield thread
-        for engine in engines:
-            thread.run(engine.stop())
+        try:
+            yield thread
+        finally:
+            for engine in engines:
+                thread.run(engine.stop())
