@@ -60,12 +60,17 @@ unit: setup
 
 check: lint unit
 
+# A shared machine stalls for seconds now and then. What failed runs once more, in a new process and
+# with engines of its own; the log has both, and what fails twice fails.
+TEST = $(BIN)/pytest -q $(1) || { [ $$? -eq 1 ] && echo "What failed, once more and by itself:" \
+  && $(BIN)/pytest -q --last-failed --last-failed-no-failures none $(1) -n 0; }
+
 # What waits most of the time runs beside other files; a file is never divided. The tests of the one
 # lab come one after the other: they also look at how soon something happens.
 test: lint parts
-	$(BIN)/pytest -q -n 3 --dist loadfile tests/unit tests/contract
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/conformance tests/integration/apart
-	$(BIN)/pytest -q tests/integration --ignore tests/integration/apart
+	$(call TEST,-n 3 --dist loadfile tests/unit tests/contract)
+	$(call TEST,-n 2 --dist loadfile tests/conformance tests/integration/apart)
+	$(call TEST,tests/integration --ignore tests/integration/apart)
 
 # The same tests of clients, over engines of two generations.
 test-mixed: parts

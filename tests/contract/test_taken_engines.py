@@ -17,15 +17,21 @@ def test_one_daemon_under_two_addresses_is_taken_once_by_a_manager_that_starts()
     """Both have said who they are before one of them is an engine of the cluster."""
     twins = [FakeEngine("dockerhost01"), FakeEngine("dockerhost01")]
 
-    def have_both_told() -> bool:
-        return all(any(one.path.endswith("/info") for one in twin.asked) for twin in twins)
+    have_told: set[str] = set()
+    have_both_told = asyncio.Event()
+
+    async def tell(call: Call) -> None:
+        await call.json(call.engine._info())
+        have_told.add(call.engine.address)
+        if len(have_told) == len(twins):
+            have_both_told.set()
 
     async def late(call: Call) -> None:
-        while not have_both_told():
-            await asyncio.sleep(0.01)
+        await have_both_told.wait()
         await call.json([])
 
     for twin in twins:
+        twin.on("GET /info", tell)
         twin.on("GET /containers/json.*", late)
     with running_engines(*twins), running_manager(*twins, healthy=False) as manager:
         until(lambda: len(_healthy(manager)) == 1, "one is taken")
