@@ -1,6 +1,7 @@
 """``swarm join``: write an engine's address down, renew it, take it back when told to stop."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -113,7 +114,11 @@ async def _beat(
                 format_duration(times.heartbeat_s),
             )
         failures, is_known = 0, True
-        await asyncio.sleep(times.heartbeat_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(times.heartbeat_s):
+                await discovery.until_lost(address)
+                is_known = False
+                _log.warning("%s is gone from %s: registering it", address, discovery.describe())
 
 
 async def _leave(discovery: Discovery, address: Address) -> None:

@@ -66,6 +66,17 @@ class Discovery(Protocol):
         """
         ...
 
+    async def until_lost(self, address: Address) -> None:
+        """Return when what `register` of this object wrote is not there any more.
+
+        Somebody else may have removed it, or the discovery has lost it. May take for ever; while
+        the discovery is out of reach nothing is known to be lost.
+
+        Raises:
+            NotSupportedError: this discovery cannot be written to.
+        """
+        ...
+
     async def deregister(self, address: Address) -> None:
         """Take back what `register` of this object wrote; others see it at once.
 

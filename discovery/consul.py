@@ -63,6 +63,10 @@ class ConsulDiscovery:
         """Write or renew; see `discovery.base.Discovery.register`."""
         await self._registrations.register(address, ttl_s)
 
+    async def until_lost(self, address: Address) -> None:
+        """Wait for the loss; see `discovery.base.Discovery.until_lost`."""
+        await self._registrations.until_lost(address)
+
     async def deregister(self, address: Address) -> None:
         """Take back; see `discovery.base.Discovery.deregister`."""
         await self._registrations.deregister(address)

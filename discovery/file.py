@@ -62,6 +62,13 @@ class FileDiscovery(Discovery):
         raise NotSupportedError(f"{address} cannot join {self.describe()}: write it into the file")
 
     @override
+    async def until_lost(self, address: Address) -> None:
+        """Refuse, as `register` does."""
+        raise NotSupportedError(
+            f"{address} cannot be lost from {self.describe()}: it was never registered"
+        )
+
+    @override
     async def deregister(self, address: Address) -> None:
         """Refuse, as `register` does."""
         raise NotSupportedError(

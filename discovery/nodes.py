@@ -30,6 +30,11 @@ class NodesDiscovery(Discovery):
         raise NotSupportedError(f"{address} cannot join nodes://: name it in the manager's list")
 
     @override
+    async def until_lost(self, address: Address) -> None:
+        """Refuse, as `register` does."""
+        raise NotSupportedError(f"{address} cannot be lost from nodes://: it was never registered")
+
+    @override
     async def deregister(self, address: Address) -> None:
         """Refuse, as `register` does."""
         raise NotSupportedError(f"{address} cannot leave nodes://: it was never registered")

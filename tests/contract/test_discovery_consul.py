@@ -218,6 +218,44 @@ async def test_a_wiped_prefix_counts_when_the_grace_time_ends(consul: ConsulServ
         assert 0.8 < await seen.until() < 3
 
 
+@pytest.mark.parametrize("loss", ["key", "session"])
+async def test_an_address_that_is_lost_is_back_before_the_next_heartbeat(
+    consul: ConsulServer, loss: str
+) -> None:
+    async with opened(consul) as one:
+        agent = asyncio.create_task(join(one, A, JoinTimes(heartbeat_s=600, ttl_s=1800)))
+        while not consul.keys():  # noqa: ASYNC110 (a server in another process)
+            await asyncio.sleep(0.05)
+        for _ in range(2):
+            session = consul.key(KEY)["Session"]
+            if loss == "key":
+                consul.call("DELETE", f"/kv/{KEY}")
+            else:
+                consul.call("PUT", f"/session/destroy/{session}")
+            assert consul.keys() == []
+            async with asyncio.timeout(10):
+                while not consul.keys():  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert (consul.key(KEY)["Session"] == session) is (loss == "key")
+        agent.cancel()
+        await asyncio.gather(agent, return_exceptions=True)
+    assert consul.keys() == []
+
+
+async def test_an_agent_that_another_one_replaces_does_not_take_its_key_back(
+    consul: ConsulServer,
+) -> None:
+    times = JoinTimes(heartbeat_s=600, ttl_s=1800)
+    async with opened(consul) as old, opened(consul) as new:
+        await old.register(A, times.ttl_s)
+        waiting = asyncio.create_task(old.until_lost(A))
+        await asyncio.sleep(1.5)  # it asks by now
+        await new.register(A, 2 * times.ttl_s)
+        assert not (await asyncio.wait([waiting], timeout=2.5))[0]
+        await new.deregister(A)
+        await asyncio.wait_for(waiting, 10)
+
+
 async def started_agent(consul: ConsulServer) -> asyncio.subprocess.Process:
     command = (sys.executable, "-m", "swarm", "join", "--heartbeat=5s", "--ttl=20s")
     return await asyncio.create_subprocess_exec(

@@ -25,6 +25,7 @@ class FakeDiscovery:
         self.beaten = asyncio.Event()
         self.hangs = False
         self.stays_down = True
+        self.losses = 0
 
     def describe(self) -> str:
         return "fake://"
@@ -41,6 +42,11 @@ class FakeDiscovery:
             await asyncio.Event().wait()
         if self.failures:
             raise self.failures.pop(0)
+
+    async def until_lost(self, address: Address) -> None:
+        if not self.losses:
+            await asyncio.Event().wait()
+        self.losses -= 1
 
     async def deregister(self, address: Address) -> None:
         self.calls.append(f"deregister {address}")
@@ -83,6 +89,22 @@ async def test_a_failure_is_logged_and_tried_again(caplog: pytest.LogCaptureFixt
     messages = [r.getMessage() for r in caplog.records]
     assert messages[:2] == ["a:1 could not be registered, next try in 0s: down"] * 2
     assert messages[2].startswith("Registered a:1")
+
+
+async def test_what_is_lost_is_registered_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    discovery = FakeDiscovery()
+    discovery.losses = 2
+    await run_for_three_calls(discovery, JoinTimes(heartbeat_s=60))
+    assert discovery.calls == ["register a:1"] * 3 + ["deregister a:1"]
+    assert [r.getMessage() for r in caplog.records] == [
+        "Registered a:1 in fake://; renewing it every 1m0s",
+        "a:1 is gone from fake://: registering it",
+        "Registered a:1 in fake://; renewing it every 1m0s",
+        "a:1 is gone from fake://: registering it",
+        "Registered a:1 in fake://; renewing it every 1m0s",
+        "a:1 has left fake://",
+    ]
 
 
 async def test_the_next_try_comes_sooner_than_a_heartbeat(

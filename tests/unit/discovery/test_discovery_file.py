@@ -130,6 +130,8 @@ async def test_neither_can_be_joined(discovery: NodesDiscovery | FileDiscovery) 
         await discovery.register(Address.parse("a:1"), 60)
     with pytest.raises(NotSupportedError, match="a:1 cannot leave"):
         await discovery.deregister(Address.parse("a:1"))
+    with pytest.raises(NotSupportedError, match="a:1 cannot be lost"):
+        await discovery.until_lost(Address.parse("a:1"))
 
 
 def test_both_say_what_they_are() -> None:
