@@ -105,7 +105,7 @@ def test_a_target(client: DockerClient, target: str | None, stage: str) -> None:
 
 def test_labels_and_hosts(client: DockerClient) -> None:
     image, _ = client.images.build(
-        fileobj=dockerfile("RUN grep db /etc/hosts > /db"), labels={"team": "blue"},
+        fileobj=dockerfile("RUN grep -w db /etc/hosts > /db"), labels={"team": "blue"},
         extra_hosts={"db": "127.9.9.9"}, shmsize=1 << 23,
     )  # fmt: skip
     assert image.labels == {"team": "blue"}

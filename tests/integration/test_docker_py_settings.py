@@ -29,7 +29,7 @@ GIGABYTE = 1 << 30
         pytest.param({"tty": True}, ["tty"], "/dev/pts/0\r\n", id="tty"),
         pytest.param({"init": True}, ["cat", "/proc/1/comm"], "docker-init\n", id="init"),
         pytest.param(
-            {"extra_hosts": {"db": "127.9.9.9"}}, script("grep db /etc/hosts"),
+            {"extra_hosts": {"db": "127.9.9.9"}}, script("grep -w db /etc/hosts"),
             "127.9.9.9\tdb\n", id="extra-hosts",
         ),
         pytest.param(
@@ -168,5 +168,5 @@ def test_links(client: DockerClient) -> None:
     first = sleeper(client, name="first")
     first.reload()
     address = first.attrs["NetworkSettings"]["IPAddress"]
-    seen = run(client, script("grep db /etc/hosts"), links={"first": "db"})
+    seen = run(client, script("grep -w db /etc/hosts"), links={"first": "db"})
     assert seen.split() == [address, "db", first.short_id, "first"]
