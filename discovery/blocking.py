@@ -35,7 +35,7 @@ class BlockingQuery:
     """One recursive query after the other on the same prefix."""
 
     def __init__(self, http: ConsulHTTP, prefix: str) -> None:
-        """Ask nothing yet; *prefix* ends in a slash or is empty."""
+        """Ask nothing yet; *prefix* ends in a slash, is empty, or is one key."""
         self._http = http
         self._prefix = prefix
         self._index = 0

@@ -90,14 +90,6 @@ class ConsulHTTP:
             _, item = await self._consul.kv.get(key)
             return None if item is None else _entry(item)
 
-    async def until_entry(self, key: str, *, index: int, wait_s: float) -> tuple[int, Entry | None]:
-        """Return *key* with its index: at a change since *index*, or when *wait_s* passed."""
-        with self._errors():
-            new_index, item = await self._consul.kv.get(
-                key, index=index or None, wait=f"{max(wait_s, 0.1):.3f}s"
-            )
-            return max(int(new_index), 0), None if item is None else _entry(item)
-
     async def acquire(self, key: str, value: str, *, flags: int, session: str) -> bool:
         """Write *key* held by *session*; False if another session holds it."""
         with self._errors():

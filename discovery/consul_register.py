@@ -3,13 +3,11 @@
 Source: what classic Swarm's agents write, so that both kinds can be mixed in one cluster.
 """
 
-import asyncio
-import random
 from dataclasses import dataclass
 
-from common.backoff import Backoff
 from common.durations import parse_duration
 from discovery.base import Address
+from discovery.blocking import BlockingQuery
 from discovery.consul_http import ConsulHTTP, Session
 from discovery.consul_keys import Entry, Folder
 from discovery.errors import DiscoveryUnavailableError, NotSupportedError
@@ -20,12 +18,6 @@ _MIN_TTL_S = 20.0
 _MAX_TTL_S = 2 * 86400.0
 """Consul takes session TTLs from 10 s to one day, and ends a session only after twice its TTL: so
 half of ``--ttl`` is given to it."""
-
-_WAIT_S = 60.0
-"""For how long a query for one key may stay unanswered when nothing changes."""
-_PAUSE_S = 1.0
-"""Before each query: what is removed again and again must not be written all the time."""
-_BACKOFF = Backoff(first_s=0.5, cap_s=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +62,11 @@ class Registrations:
         A key that another session holds is not lost: an agent that takes over from this one has it.
         """
         key = self._folder.key_of(address)
-        index = failures = 0
+        query = BlockingQuery(self._http, key)
         while True:
-            await asyncio.sleep(_PAUSE_S)
-            try:
-                new_index, entry = await self._http.until_entry(key, index=index, wait_s=_WAIT_S)
-            except DiscoveryUnavailableError:
-                # Whoever renews the key tells of it.
-                index, failures = 0, failures + 1
-                await asyncio.sleep(_BACKOFF.delay_s(failures, random.random))
-                continue
-            if entry is None:
+            answer = await query.next()
+            if not any(entry.key == key for entry in answer.listing.entries):
                 return
-            # An index that went back is one of a store that was restored, or started anew.
-            index, failures = (new_index if new_index >= index else 0), 0
 
     async def deregister(self, address: Address) -> None:
         """End the session behind *address*: its key is gone at once.

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from master.cluster.filters import first_values
 from master.cluster.model import ApiVersion
 from master.cluster.placing.placement import Placement
 from master.cluster.system.info import Summary
@@ -69,8 +70,7 @@ async def _client(request: Request) -> str:
 
 
 async def _query(request: Request) -> Mapping[str, str]:
-    """The parameters; of those that are given twice the first, as engines read them."""
-    return dict(reversed(request.query_params.multi_items()))
+    return first_values(request.query_params.multi_items())
 
 
 async def _registry_auth(request: Request) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import orjson
 
+from master.cluster.filters import first_values
 from master.cluster.placing.cores import CORES_LABEL, shares_of
 from master.cluster.placing.wanted import request_from_body
 from scheduler.directives import Directives, read_labels, split_environment, write_labels
@@ -166,8 +167,7 @@ def read_build(
         BadExpressionError: a constraint, affinity or whitelist can't be understood.
     """
     pairs = tuple(query)
-    # As engines do: of a name that comes twice the first value counts.
-    first = dict(reversed(pairs))
+    first = first_values(pairs)
     arguments = _object(first.get("buildargs", ""))
     kept, directives = _split(arguments)
     labels = {k: v for k, v in _object(first.get("labels", "")).items() if isinstance(v, str)}

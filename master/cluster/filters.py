@@ -5,7 +5,7 @@ Used by every list and by events. What a key means stands with what it filters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -176,6 +176,11 @@ def label_test(wanted: Iterable[str]) -> Callable[[Mapping[str, str]], bool]:
         return keys <= labels.keys() and pairs.items() <= labels.items()
 
     return has_all
+
+
+def first_values(query: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return the parameters by name; of those that come twice the first counts, as for engines."""
+    return dict(reversed(query))
 
 
 def boolean(text: str | None) -> bool:

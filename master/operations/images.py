@@ -14,7 +14,7 @@ import orjson
 from engine.client import EngineClient
 from engine.errors import EngineError, EngineStatusError
 from engine.paths import in_path
-from master.cluster.filters import boolean
+from master.cluster.filters import boolean, first_values
 from master.cluster.images import merge as image_merge
 from master.cluster.images.holders import (
     best_collector,
@@ -65,7 +65,7 @@ class Images:
             engines=holders,
         )
         fanned.raise_failure()
-        given = dict(reversed(query))
+        given = first_values(query)
         new = given_name(given.get("repo", ""), given.get("tag", ""))
         for source in holders:
             await self.move_tag(new, source, found[source.address].id, skip=holders)
@@ -102,7 +102,7 @@ class Images:
         """
         holders = await self._holders(reference)
         unasked = self._unhealthy_holders(reference)
-        is_forced = boolean(dict(reversed(query)).get("force"))
+        is_forced = boolean(first_values(query).get("force"))
         answers: list[Any] = []
         gone: Fanned[Any] | None = None
         for engines in removal_order(self._fleet.state, reference, holders, is_forced=is_forced):

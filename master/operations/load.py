@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from engine.errors import EngineError
+from master.cluster.filters import first_values
 from master.cluster.images.holders import image_holders
 from master.cluster.images.merge import failure, told_as_progress
 from master.cluster.images.reference import given_name
@@ -33,7 +34,7 @@ class LoadCall:
 
     def parameter(self, name: str) -> str:
         """A parameter of the query, the first if there are several; empty if it is not there."""
-        return dict(reversed(self.query)).get(name, "")
+        return first_values(self.query).get(name, "")
 
     def version_for(self, engine: Engine) -> ApiVersion:
         """The API version that *engine* is asked in."""

@@ -21,6 +21,7 @@ from engine.connection import EngineConnection
 from engine.errors import EngineError, EngineUnreachableError
 from engine.pool import EnginePool
 from master.cluster import shims
+from master.cluster.filters import first_values
 from master.cluster.health import PING_DEADLINE_S, PROBE_GAP_S
 from master.cluster.model import Container, Engine
 from master.errors import ManagerError
@@ -128,7 +129,7 @@ class Relay:
             await self._exchange(request, target)
             return
         query = _pairs(request)
-        async with self._drains.before(container, route.method, route.path, _firsts(query)):
+        async with self._drains.before(container, route.method, route.path, first_values(query)):
             await self._exchange(request, target)
 
     async def _build(self, request: ClientRequest) -> None:
@@ -154,10 +155,10 @@ class Relay:
             return self._healthy(await self._images.collect([name]), None, None)
         if route.subject is Subject.IMAGE and route.path.endswith("/push"):
             name = unquote(request.params["name"])
-            address = await self._images.pushable(name, _firsts(query).get("tag", ""))
+            address = await self._images.pushable(name, first_values(query).get("tag", ""))
             return self._healthy(address, None, None)
         if route.subject is Subject.CONTAINER and "id" not in request.params:
-            if not (container := _firsts(query).get("container")):
+            if not (container := first_values(query).get("container")):
                 # Any engine can say what is wrong with that.
                 return self._healthy(self._fleet.any_healthy().address, None, None)
             return await self._target(route, {"id": quote(container)})
@@ -291,11 +292,6 @@ def _pairs(request: ClientRequest) -> list[tuple[str, str]]:
     """The query's parameters, with what is empty."""
     query = request.head.query
     return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
-
-
-def _firsts(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """By name: of those that are given twice the first counts, as for engines."""
-    return dict(reversed(pairs))
 
 
 def _lines(request: ClientRequest) -> list[Header]:
